@@ -1,0 +1,72 @@
+import pytest
+import torch
+from torch import nn
+
+from utils import device
+
+
+def test_the_override_is_obeyed_and_checked(monkeypatch):
+    monkeypatch.setenv("COURSE_DEVICE", "cpu")
+    assert device.pick_device() == torch.device("cpu")
+    monkeypatch.setenv("COURSE_DEVICE", "abacus")
+    with pytest.raises(ValueError, match=r"does not have; it has .*cpu"):
+        device.pick_device()
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")]
+)
+def test_the_best_device_is_picked(monkeypatch, cuda, mps, expected):
+    monkeypatch.delenv("COURSE_DEVICE", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert device.pick_device().type == expected
+
+
+def test_profile_sets_sizes_only_from_the_two_words(monkeypatch):
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    assert device.by_profile(standard=1, full=2) == 2
+    monkeypatch.setenv("COURSE_PROFILE", "standard")
+    assert device.by_profile(standard=1, full=2) == 1
+    monkeypatch.setenv("COURSE_PROFILE", "huge")
+    with pytest.raises(ValueError, match="'standard' or 'full'"):
+        device.profile()
+
+
+def test_profile_is_standard_on_a_cpu_and_full_on_cuda(monkeypatch):
+    monkeypatch.delenv("COURSE_PROFILE", raising=False)
+    monkeypatch.delenv("COURSE_DEVICE", raising=False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    for cuda, expected in ((False, "standard"), (True, "full")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda cuda=cuda: cuda)
+        assert device.profile() == expected
+
+
+def test_seeds_repeat():
+    def draw():
+        device.seed_everything(7)
+        return torch.rand(3).tolist()
+
+    assert draw() == draw()
+
+
+def test_evaluating_restores_the_mode_even_after_an_error():
+    model = nn.Dropout()
+
+    def fail_inside() -> None:
+        with device.evaluating(model):
+            assert not model.training
+            raise KeyError("on purpose")
+
+    with pytest.raises(KeyError, match="on purpose"):
+        fail_inside()
+    assert model.training
+    model.eval()
+    with device.evaluating(model):
+        pass
+    assert not model.training
+
+
+def test_autocast_changes_nothing_on_a_cpu():
+    with device.autocast(torch.device("cpu")):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32

@@ -1,0 +1,86 @@
+import base64
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from utils import plots
+
+ALT = "A line chart of loss against step, which falls."
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Collect what ``plots.show`` displays."""
+    displayed = []
+    monkeypatch.setattr(plots, "display", lambda data, metadata, raw: displayed.append((data, metadata, raw)))
+    with plt.rc_context():
+        plots.use_style()
+        yield displayed
+    plt.close("all")
+
+
+def picture(shown) -> np.ndarray:
+    data, _, _ = shown[-1]
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB"))
+
+
+def test_a_figure_carries_its_alternative_text_and_half_its_pixels_as_width(shown):
+    figure, axes = plt.subplots()
+    plots.lines(axes, {"loss": ([0, 1], [2.0, 1.0])}, x_label="step", y_label="loss (nats)")
+    plots.show(figure, alt=ALT)
+    data, metadata, raw = shown[0]
+    assert raw
+    assert data["text/plain"] == metadata["image/png"]["alt"] == ALT
+    assert picture(shown).shape[1] == 2 * metadata["image/png"]["width"]
+    assert not plt.fignum_exists(figure.number)
+
+
+@pytest.mark.parametrize("alt", ["", "a chart"])
+def test_a_figure_without_a_sentence_is_refused(shown, alt):
+    with pytest.raises(ValueError, match="alt text must say"):
+        plots.show(plt.figure(), alt=alt)
+
+
+def test_the_same_figure_gives_the_same_bytes(shown):
+    for _ in range(2):
+        figure, axes = plt.subplots()
+        plots.bars(axes, {"a": 1.0, "b": 2.0}, y_label="score")
+        plots.show(figure, alt=ALT)
+    assert shown[0] == shown[1]
+
+
+def test_labels_of_curves_that_end_together_do_not_overlap(shown):
+    figure, axes = plt.subplots()
+    ends = {name: ([0, 1], [0.0, 1.0 + shift]) for name, shift in (("one", 0.0), ("two", 0.001), ("three", 0.002))}
+    plots.lines(axes, ends, x_label="x", y_label="y")
+    figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in axes.texts]
+    assert len(boxes) == 3
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_masked_cells_are_hatched_and_not_drawn_as_zero(shown):
+    values, masked = np.array([[0.0, 1.0], [0.5, 0.5]]), np.array([[False, True], [False, False]])
+    axes = plt.figure().subplots()
+    plots.heatmap(axes, values, rows=["a", "b"], columns=["c", "d"], masked=masked, numbers=True)
+    assert [patch.get_hatch() for patch in axes.patches] == ["///"]
+    assert len(axes.texts) == 3
+    assert axes.images[0].get_array().mask.tolist() == masked.tolist()
+
+
+def test_bars_show_their_values_and_their_spread(shown):
+    axes = plt.figure().subplots()
+    plots.bars(axes, {"a": 0.123, "b": 0.5}, y_label="score", spread={"a": 0.1})
+    assert [text.get_text() for text in axes.texts] == ["0.12", "0.50"]
+
+
+def test_flow_writes_every_stage_and_its_content(shown):
+    figure, axes = plt.subplots()
+    plots.flow(axes, [("ids", "(3, 5)", plots.INK), ("vectors", "(3, 5, 256)", plots.ENCODER)], title="shapes")
+    written = {text.get_text() for text in axes.texts}
+    assert {"ids", "(3, 5)", "vectors", "(3, 5, 256)"} <= written
+    plots.show(figure, alt=ALT)
+    assert picture(shown).std() > 5  # something is drawn

@@ -1,0 +1,145 @@
+"""Turning next-token scores into text: greedy search and sampling, one interface for every model.
+
+A *strategy* picks how to go on. ``generate`` asks the model for logits, hands them to the strategy, and feeds back what
+it chose; the model's state (a GRU state, a key–value cache) is passed along, so no token is ever read twice.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from utils.device import evaluating
+
+
+class Decodable(Protocol):
+    """What a model offers to be decoded from."""
+
+    def __call__(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Read new ``ids`` (batch, new) after ``state``; return logits (batch, new, vocabulary) and the new state."""
+
+    def select_state(self, state: Any, rows: Tensor) -> Any:
+        """Return the state of the chosen ``rows`` (int64, 1-D) of the batch."""
+
+
+class Strategy(Protocol):
+    """How to go on from a batch of next-token distributions."""
+
+    def choose(
+        self, log_probabilities: Tensor, scores: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor | None, Tensor]:
+        """Return ``(rows, tokens)``: ``tokens[i]`` continues row ``rows[i]`` of the batch (None: each row its own).
+
+        ``log_probabilities`` is (batch, vocabulary), ``scores`` (batch,) the log-probability of each row so far. In a
+        row that has ended only the end token is possible, at no cost, so a strategy need not know which have ended.
+        """
+
+
+@dataclass(frozen=True)
+class Greedy:
+    """Always take the most probable token."""
+
+    def choose(self, log_probabilities: Tensor, scores: Tensor, generator: torch.Generator) -> tuple[None, Tensor]:
+        """See ``Strategy.choose``."""
+        return None, log_probabilities.argmax(dim=-1)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Draw the next token, after temperature, top-k (Fan et al. 2018) and top-p (Holtzman et al. 2020)."""
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+
+    def choose(self, log_probabilities: Tensor, scores: Tensor, generator: torch.Generator) -> tuple[None, Tensor]:
+        """See ``Strategy.choose``."""
+        probabilities = sampling_probabilities(log_probabilities, self.temperature, self.top_k, self.top_p)
+        # Drawn on the CPU, so that one seed draws alike on every device.
+        drawn = torch.multinomial(probabilities.cpu(), num_samples=1, generator=generator)
+        return None, drawn.squeeze(1).to(log_probabilities.device)
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What ``generate`` made: ``ids`` (batch, prompt + new) and ``scores`` (batch,), the log-probability of the new."""
+
+    ids: Tensor
+    scores: Tensor
+
+
+def sampling_probabilities(
+    logits: Tensor, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
+) -> Tensor:
+    """Return the distribution (..., vocabulary) that is sampled from, given ``logits`` of that shape.
+
+    First the temperature: logits are divided by it. Then top-k: only the ``top_k`` most probable tokens stay. Then
+    top-p: of those, the smallest set whose share of the probability reaches ``top_p``. What stays sums to 1 again.
+    """
+    if not temperature > 0:
+        raise ValueError(f"temperature must be above 0, not {temperature}; for the most probable token use Greedy().")
+    if top_k is not None and top_k < 1:
+        raise ValueError(f"top_k must be at least 1, not {top_k}; use None to keep every token.")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p must lie above 0 and at most at 1, not {top_p}; use None to keep every token.")
+    probabilities = (logits.float() / temperature).softmax(dim=-1)
+    ordered, order = probabilities.sort(dim=-1, descending=True, stable=True)
+    if top_k is not None:
+        ordered[..., top_k:] = 0
+    if top_p is not None:
+        share = ordered / ordered.sum(dim=-1, keepdim=True)
+        before = share.cumsum(dim=-1) - share  # a token stays if those ahead of it do not reach top_p already
+        ordered[before >= top_p] = 0
+    ordered = ordered / ordered.sum(dim=-1, keepdim=True)
+    return torch.zeros_like(probabilities).scatter(-1, order, ordered)
+
+
+@torch.no_grad()
+def generate(
+    model: Decodable,
+    ids: Tensor,
+    state: Any = None,
+    *,
+    max_new_tokens: int,
+    end_id: int | None = None,
+    strategy: Strategy | None = None,
+    seed: int = 0,
+) -> Generation:
+    """Continue each row of ``ids`` (batch, prompt), all real tokens, from ``state`` (None: the model's own start).
+
+    Stops after ``max_new_tokens``, or once every row has produced ``end_id``; rows that ended early are filled up with
+    ``end_id``. Without a strategy the search is greedy. The same ``seed`` gives the same text. A module that is in
+    training mode is put in evaluation mode meanwhile.
+    """
+    if ids.dim() != 2 or ids.size(1) == 0:
+        raise ValueError(f"ids must have shape (batch, prompt) with at least one token a row, not {tuple(ids.shape)}.")
+    strategy = strategy or Greedy()
+    generator = torch.Generator().manual_seed(seed)
+    scores = torch.zeros(ids.size(0), device=ids.device)
+    finished = torch.zeros(ids.size(0), dtype=torch.bool, device=ids.device)
+    new = ids
+    with evaluating(model):
+        for _ in range(max_new_tokens):
+            logits, state = model(new, state)
+            log_probabilities = logits[:, -1].float().log_softmax(dim=-1)  # (batch, vocabulary)
+            if end_id is not None:
+                log_probabilities = log_probabilities.masked_fill(finished[:, None], -torch.inf)
+                log_probabilities[finished, end_id] = 0.0
+            rows, tokens = strategy.choose(log_probabilities, scores, generator)
+            if rows is not None:
+                ids, scores, finished, log_probabilities = (
+                    ids[rows],
+                    scores[rows],
+                    finished[rows],
+                    log_probabilities[rows],
+                )
+                state = model.select_state(state, rows)
+            scores = scores + log_probabilities.gather(1, tokens[:, None]).squeeze(1)
+            new = tokens[:, None]
+            ids = torch.cat([ids, new], dim=1)
+            if end_id is not None:
+                finished = finished | (tokens == end_id)
+                if finished.all():
+                    break
+    return Generation(ids, scores)

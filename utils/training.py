@@ -1,0 +1,148 @@
+"""One training loop for every model of the course."""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from utils.device import autocast, evaluating, pick_device, seed_everything
+from utils.errors import CourseError
+
+Loss = Callable[[nn.Module, object], Tensor]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How long and how fast to train. ``warmup`` is the share of the steps over which the learning rate rises."""
+
+    epochs: int = 1
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.01
+    warmup: float = 0.05
+    clip_norm: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.epochs < 1 or not self.learning_rate > 0 or not 0 <= self.warmup < 1 or not self.clip_norm > 0:
+            raise ValueError(
+                "a training run needs epochs ≥ 1, learning_rate > 0, 0 ≤ warmup < 1 and clip_norm > 0; "
+                f"got epochs={self.epochs}, learning_rate={self.learning_rate}, warmup={self.warmup}, "
+                f"clip_norm={self.clip_norm}."
+            )
+
+
+@dataclass
+class History:
+    """What happened: a loss and a learning rate for each step, a validation loss for each epoch, the seconds in all."""
+
+    losses: list[float] = field(default_factory=list)
+    learning_rates: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch, counted from 1, with the lowest validation loss; None if there was no validation."""
+        return 1 + self.validation.index(min(self.validation)) if self.validation else None
+
+
+def fit(
+    model: nn.Module,
+    batches: Callable[[int], Iterable],
+    loss: Loss,
+    config: TrainingConfig,
+    *,
+    validate: Callable[[nn.Module], float] | None = None,
+    device: torch.device | None = None,
+) -> History:
+    """Train ``model`` in place and return its history.
+
+    ``batches(epoch)`` gives the batches of that epoch (any tuples, lists or dicts of tensors, which are moved to the
+    device); ``loss(model, batch)`` gives a scalar to minimise. The optimiser is AdamW (Loshchilov & Hutter 2019) with
+    warm-up and cosine decay, gradients clipped to ``clip_norm``, and bfloat16 autocast on CUDA. With
+    ``validate(model)``, a loss measured after each epoch, the weights of the best epoch are the ones kept. Raises
+    ``CourseError`` when memory runs out or the loss stops being a number.
+    """
+    device = device or pick_device()
+    seed_everything(config.seed)
+    model.to(device).train()
+    epochs = [list(batches(epoch)) for epoch in range(config.epochs)]
+    steps = sum(map(len, epochs))
+    if steps == 0:
+        raise ValueError("batches(epoch) gave no batch at all: there is nothing to train on.")
+    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step, steps, config.warmup))
+    history, best = History(), None
+    started = time.perf_counter()
+    with tqdm(total=steps, desc="training", unit="step", leave=False) as bar:
+        for epoch in epochs:
+            for batch in epoch:
+                history.learning_rates.append(schedule.get_last_lr()[0])
+                value = _step(model, to_device(batch, device), loss, optimizer, config.clip_norm, device)
+                schedule.step()
+                history.losses.append(value)
+                bar.update()
+                bar.set_postfix(loss=f"{value:.3f}", refresh=False)
+            if validate is not None:
+                with evaluating(model), torch.no_grad():
+                    history.validation.append(float(validate(model)))
+                if history.best_epoch == len(history.validation):
+                    best = copy.deepcopy(model.state_dict())
+    if best is not None:
+        model.load_state_dict(best)
+    history.seconds = time.perf_counter() - started
+    model.eval()
+    return history
+
+
+def warmup_cosine(step: int, steps: int, warmup: float) -> float:
+    """Return the factor on the learning rate at ``step``: it rises over the share ``warmup``, then falls to zero."""
+    rising = warmup * steps
+    if step < rising:
+        return (step + 1) / (rising + 1)
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1.0, steps - rising)))
+
+
+def to_device(batch: object, device: torch.device) -> object:
+    """Return ``batch`` with every tensor in it, through tuples, lists and dicts, on ``device``."""
+    if isinstance(batch, Tensor):
+        return batch.to(device)
+    if isinstance(batch, dict):
+        return {key: to_device(value, device) for key, value in batch.items()}
+    if isinstance(batch, tuple | list):
+        return type(batch)(to_device(value, device) for value in batch)
+    return batch
+
+
+def _step(
+    model: nn.Module,
+    batch: object,
+    loss: Loss,
+    optimizer: torch.optim.Optimizer,
+    clip_norm: float,
+    device: torch.device,
+) -> float:
+    """Take one optimisation step and return the loss before it."""
+    try:
+        with autocast(device):
+            loss_tensor = loss(model, batch)
+        value = loss_tensor.item()
+        if not math.isfinite(value):
+            raise CourseError(f"The loss became {value}; a smaller learning rate usually mends that.")
+        optimizer.zero_grad()
+        loss_tensor.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+        optimizer.step()
+    except RuntimeError as error:  # torch.OutOfMemoryError is one; on a CPU only the message tells
+        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+            raise
+        raise CourseError(
+            f"The {device.type.upper()} ran out of memory in a training step; make the batches smaller (half the size "
+            "is a good try), or restart the kernel to free what earlier cells hold."
+        ) from error
+    return value
