@@ -10,6 +10,7 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
+from torch import Tensor
 
 # Okabe and Ito's colour-blind-safe palette; a colour keeps its meaning through all fourteen lessons.
 ENCODER, DECODER, ENCODER_DECODER = "#0072B2", "#D55E00", "#009E73"
@@ -55,10 +56,13 @@ def show(figure: Figure, alt: str) -> None:
     if len(alt.split()) < 5:
         raise ValueError(f"alt text must say what the figure shows, in a sentence; got {alt!r}.")
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=PIXELS_PER_INCH * SHARPNESS, metadata={"Software": None})
-    width = round(figure.get_figwidth() * PIXELS_PER_INCH)
+    dots = PIXELS_PER_INCH * SHARPNESS
+    # "tight" makes room for labels that a picture with square cells would otherwise cut off.
+    figure.savefig(buffer, format="png", dpi=dots, bbox_inches="tight", metadata={"Software": None})
     plt.close(figure)
-    image = base64.b64encode(buffer.getvalue()).decode("ascii")
+    png = buffer.getvalue()
+    width = int.from_bytes(png[16:20], "big") // SHARPNESS  # a PNG says its width in these four bytes
+    image = base64.b64encode(png).decode("ascii")
     display({"image/png": image, "text/plain": alt}, metadata={"image/png": {"alt": alt, "width": width}}, raw=True)
 
 
@@ -154,8 +158,31 @@ def heatmap(
             axes.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, hatch="///", linewidth=0))
         elif numbers:
             bright = high > low and (values[row, column] - low) / (high - low) > 0.5
-            text = f"{values[row, column]:.2f}"
+            text = f"{values[row, column]:z.2f}"
             axes.text(column, row, text, ha="center", va="center", color=INK if bright else PAPER, fontsize=11)
+    return axes
+
+
+def mask(
+    axes: Axes,
+    allowed: Tensor | np.ndarray,
+    *,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    colour: str,
+    title: str = "",
+) -> Axes:
+    """Draw who may look at whom: a cell (row, column) is coloured where ``allowed`` is True, hatched where False."""
+    allowed = np.asarray(allowed, dtype=bool)
+    for row, column in np.ndindex(allowed.shape):
+        look = {"facecolor": colour} if allowed[row, column] else {"facecolor": PAPER, "hatch": "///"}
+        axes.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, edgecolor=PAPER, linewidth=2.5, **look))
+    axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.5, -0.5), aspect="equal", anchor="N", title=title)
+    axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(rows)), rows)
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
     return axes
 
 
@@ -166,8 +193,8 @@ def flow(axes: Axes, stages: Sequence[tuple[str, str, str]], *, title: str = "")
             (index * 1.35, 0), 1, 0.62, boxstyle="round,pad=0.04", facecolor=colour, alpha=0.16, edgecolor="none"
         )
         axes.add_patch(box)
-        axes.text(index * 1.35 + 0.5, 0.44, name, ha="center", va="center", weight="bold", color=colour)
-        axes.text(index * 1.35 + 0.5, 0.16, content, ha="center", va="center", fontsize=11, color=INK)
+        axes.text(index * 1.35 + 0.5, 0.44, name, ha="center", va="center", fontsize=15, weight="bold", color=colour)
+        axes.text(index * 1.35 + 0.5, 0.16, content, ha="center", va="center", fontsize=13, color=INK)
         if index:
             tip = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.8}
             axes.annotate("", (index * 1.35 - 0.06, 0.31), (index * 1.35 - 0.29, 0.31), arrowprops=tip)
