@@ -1,0 +1,80 @@
+import warnings
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+from utils import course, plots, pretrained
+
+
+@pytest.fixture
+def untouched_settings():
+    """Undo what a notebook's setup changes for the whole process."""
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    with plt.rc_context(), warnings.catch_warnings():
+        yield
+    logging.set_verbosity(verbosity)
+
+
+@pytest.mark.usefixtures("untouched_settings")
+def test_setup_reports_in_one_line_what_the_lesson_runs_on(monkeypatch):
+    monkeypatch.setenv("COURSE_DEVICE", "cpu")
+    monkeypatch.setenv("COURSE_PROFILE", "standard")
+    line = course.setup()
+    assert "\n" not in line
+    for part in (
+        "CPU, ",
+        "standard profile",
+        "Python 3.",
+        f"torch {torch.__version__.split('+')[0]}",
+        "transformers 5.",
+    ):
+        assert part in line
+    assert pretrained.status() in line
+    assert plt.rcParams["axes.titlelocation"] == "left"
+
+
+@pytest.mark.usefixtures("untouched_settings")
+def test_setup_seeds_the_lesson():
+    course.setup()
+    first = torch.rand(2)
+    course.setup()
+    assert torch.equal(first, torch.rand(2))
+
+
+def test_a_claim_that_holds_is_ticked(capsys):
+    course.claim("two and two make four", 2 + 2 == 4)
+    assert capsys.readouterr().out == "✓ two and two make four\n"
+
+
+def test_a_claim_that_does_not_hold_stops_the_lesson(capsys):
+    with pytest.raises(AssertionError, match="two and two make five"):
+        course.claim("two and two make five", 2 + 2 == 5)
+    with pytest.raises(AssertionError, match="it continues with Paris"):
+        course.claim("it continues with Paris", False, model=pretrained.DECODER)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_claim_about_another_model_is_reported(capsys):
+    course.claim("it continues with Paris", False, model="gpt2")
+    assert capsys.readouterr().out == "✗ it continues with Paris (not so with gpt2)\n"
+
+
+@pytest.mark.parametrize("holds", [torch.tensor(True), plots.np.bool_(True)])
+def test_a_claim_takes_what_comparisons_give(capsys, holds):
+    course.claim("it holds", holds)
+    assert capsys.readouterr().out == "✓ it holds\n"
+
+
+def test_there_are_fourteen_lessons_in_order():
+    assert [lesson.number for lesson in course.LESSONS] == list(range(1, 15))
+    assert course.LESSONS[0].file == "01_introduction.ipynb"
+    assert course.LESSONS[-1].file == "14_resources.ipynb"
+    assert len({lesson.title for lesson in course.LESSONS}) == 14
+
+
+def test_what_colab_is_asked_to_install_leaves_its_own_packages_alone():
+    names = {package.lower() for package in course.SMALL_PACKAGES}
+    assert not names & {"torch", "transformers", "numpy", "ipywidgets"}
