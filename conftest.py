@@ -1,0 +1,20 @@
+"""What every test run of the course shares: tolerant notebooks, and a learner's folder that is thrown away."""
+
+import os
+import tempfile
+
+import pytest
+
+pytest_plugins = ["tests.nbval_tolerance"]
+
+_data = tempfile.TemporaryDirectory()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the tests away from the progress of whoever runs them."""
+    os.environ["COURSE_DATA"] = _data.name
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove that folder again."""
+    _data.cleanup()

@@ -1,0 +1,79 @@
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from utils.explorers import delivery
+
+
+def test_script_asks_nothing_of_the_network_and_is_small():
+    for kind in delivery.SOURCES:
+        text = delivery.script(kind)
+        assert len(text.encode("utf-8")) <= delivery.SCRIPT_LIMIT
+        assert not re.search(
+            r"https?:|fetch\(|XMLHttp|\bimport\b|require|\.src|url\(|innerHTML|eval|new Function", text
+        )
+        assert "\n//" not in text
+
+
+def test_script_that_would_end_its_element_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "bad.js").write_text('const end = "</script>";', "utf-8")
+    monkeypatch.setitem(delivery.SOURCES, "bad", (str(tmp_path / "bad.js"),))
+    with pytest.raises(ValueError, match="must not contain"):
+        delivery.script("bad")
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.dictionaries(st.text(max_size=12), st.integers() | st.floats(-1e9, 1e9)),
+    st.lists(st.integers(0, 255), max_size=30),
+)
+def test_pack_and_unpack_are_inverse(header, numbers):
+    header.pop("arrays", None)
+    given_arrays = {kind: np.array(numbers, dtype=kind) for kind in ("uint8", "uint16", "uint32", "float32")}
+    header_back, arrays = delivery.unpack(delivery.pack(header, given_arrays))
+    assert header_back == header
+    for kind, array in given_arrays.items():
+        assert arrays[kind].dtype == array.dtype
+        np.testing.assert_array_equal(arrays[kind], array)
+
+
+def test_pack_names_what_it_does_not_carry():
+    with pytest.raises(ValueError, match="'weights' has dtype float64"):
+        delivery.pack({}, {"weights": np.zeros(2)})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        delivery.pack({"value": float("nan")}, {})
+
+
+def test_other_html_holds_no_payload():
+    with pytest.raises(ValueError, match="holds no explorer"):
+        delivery.payload_of("<div>no</div>")
+
+
+@pytest.mark.parametrize(
+    ("token", "shown"),
+    [
+        (" the", "␣the"),
+        ("\n", "↵"),
+        ("\t", "⇥"),
+        ("", "(empty)"),
+        ("\0", "␀"),
+        ("\x7f", "␡"),
+        ("\u200b", "⟨U+200B⟩"),
+        ("\u202e", "⟨U+202E⟩"),
+        ("\u2028", "⟨U+2028⟩"),
+        ("\xa0", "⟨U+00A0⟩"),
+        ("\ud800", "⟨U+D800⟩"),
+        ("\u0301", "◌\u0301"),
+        ("👩\u200d🔬", "👩\u200d🔬"),
+        ("שלום", "שלום"),
+    ],
+)
+def test_what_cannot_be_seen_is_made_visible(token, shown):
+    assert delivery.visible(token) == shown
+
+
+def test_running_text_keeps_its_spaces():
+    assert delivery.visible("a b\n", spaces=False) == "a b↵"

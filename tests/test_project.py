@@ -1,0 +1,171 @@
+"""What holds over the whole project: its pins, its table of notebooks, the order of its rooms, its commands."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from utils.course import LESSONS, ROOT
+
+# A module of utils imports only from those before it; a package's own modules may import one another.
+ORDER = (
+    *("errors", "storage", "device", "fetch", "gguf_conversion", "hub", "wheels", "model_cache", "pretrained"),
+    *("data", "text", "recurrent", "decoding", "training", "metrics", "plots", "explorers", "exercises", "course"),
+)
+MOST_LINES = 250
+MODULES = sorted((ROOT / "utils").rglob("*.py"))
+FOLDERS = ("utils", "tests", "tools", "notebooks", ".ci", ".github")
+TEXTS = sorted(
+    path
+    for place in (ROOT.glob("*.*"), (ROOT / "Makefile",), *((ROOT / folder).rglob("*") for folder in FOLDERS))
+    for path in place
+    if path.is_file() and "__pycache__" not in path.parts and ".ipynb_checkpoints" not in path.parts
+)
+# These hold the faults that the rules must find.
+PLANTED = {"planted_faults.py", "test_project.py"}
+FORBIDDEN = {
+    "a path of somebody's machine": r"(?<![\w.}])/(?:home|root|Users|tmp|work)/\w|\b[A-Z]:\\\\?Users\b",
+    "work that is not done": r"\b(?:TODO|FIXME|XXX)\b",
+    "a pickle": r"\bimport pickle\b|\bpickle\.\w|\btorch\.(?:load|save)\(|allow_pickle=True",
+    "code from elsewhere": r"trust_remote_code\s*=\s*True",
+}
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def room(module: str) -> str | None:
+    """Return the room of utils that a dotted module name belongs to, ``None`` for other modules."""
+    first, _, rest = module.partition(".")
+    return rest.split(".")[0] if first == "utils" and rest else None
+
+
+def imported_rooms(source: str) -> set[str]:
+    """Return the rooms of utils that a module imports, at the top or within a function."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {room(alias.name) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "utils":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add(room(node.module))
+        elif isinstance(node, ast.ImportFrom):
+            raise AssertionError("utils imports by full name, never by dots")
+    return found - {None}
+
+
+def test_imports_are_read():
+    source = "import utils.text\nfrom utils import data, plots\ndef f():\n    from utils.exercises.quiz import show"
+    assert imported_rooms(source) == {"text", "data", "plots", "exercises"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_data_flows_one_way(path):
+    here = path.relative_to(ROOT / "utils").parts[0].removesuffix(".py")
+    if here == "__init__":
+        assert imported_rooms(path.read_text("utf-8")) == set()
+        return
+    assert here in ORDER, f"{here} has no place in the order of utils"
+    before = set(ORDER[: ORDER.index(here)])
+    allowed = before | ({here} if len(path.relative_to(ROOT / "utils").parts) > 1 else set())
+    assert imported_rooms(path.read_text("utf-8")) <= allowed
+
+
+@pytest.mark.parametrize("path", [path for path in TEXTS if path.suffix in (".py", ".js", ".css")], ids=relative)
+def test_no_file_needs_scrolling_twice(path):
+    limit = MOST_LINES if path.parts[len(ROOT.parts)] in ("utils", "tools") else 2 * MOST_LINES
+    assert len(path.read_text("utf-8").splitlines()) <= limit
+
+
+@pytest.mark.parametrize("path", [path for path in TEXTS if path.name not in PLANTED], ids=relative)
+def test_nothing_forbidden_is_written(path):
+    text = path.read_text("utf-8")
+    for what, pattern in FORBIDDEN.items():
+        found = re.search(pattern, text)
+        assert found is None, f"{what}: {found.group()}"
+
+
+@pytest.mark.parametrize(
+    "text", ["x = '/home/ada/x'", r"C:\Users\ada", "# TODO later", "import pickle", "f(trust_remote_code=True)"]
+)
+def test_what_is_forbidden_is_found(text):
+    assert any(re.search(pattern, text) for pattern in FORBIDDEN.values())
+
+
+def test_conda_and_pip_have_the_same_pins():
+    pins = re.findall(r"^([\w-]+==\S+)$", (ROOT / "requirements.txt").read_text("utf-8"), re.MULTILINE)
+    lines = [line for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines() if line[:1] not in ("", "#")]
+    assert pins == lines, "every line of requirements.txt pins one package exactly"
+    environment = (ROOT / "environment.yml").read_text("utf-8")
+    assert re.findall(r"^ +- ([\w-]+==\S+)$", environment, re.MULTILINE) == pins
+
+
+def test_what_is_imported_is_pinned():
+    names = {"sklearn": "scikit-learn", "rouge_score": "rouge-score", "PIL": "matplotlib", "IPython": "ipykernel"}
+    names |= {
+        "traitlets": "ipykernel",
+        "jupyter_client": "ipykernel",
+        "httpx": "huggingface_hub",
+        "certifi": "huggingface_hub",
+    }
+    pinned = {line.split("==")[0] for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines()}
+    own = {"utils", "tests", "tools", *(path.stem for path in (ROOT / "tests").glob("*.py"))}
+    missing = set()
+    for path in TEXTS:
+        if path.suffix == ".py":
+            for name in imported_packages(path.read_text("utf-8")) - own:
+                if names.get(name, name) not in pinned:
+                    missing.add(f"{name} in {relative(path)}")
+    assert missing == set()
+
+
+def imported_packages(source: str) -> set[str]:
+    """Return the packages that a source imports, Python's own aside."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found.add(node.module.split(".")[0])
+    return found - set(sys.stdlib_module_names)
+
+
+def test_the_table_of_the_readme_lists_the_notebooks_that_exist():
+    text = (ROOT / "README.md").read_text("utf-8")
+    listed = re.findall(r"^\| *(\d+) *\| \[([^\]]+)\]\(notebooks/([\w.]+)\)", text, re.MULTILINE)
+    existing = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+    expected = [(str(each.number), each.title, each.file) for each in LESSONS if each.file in existing]
+    assert listed == expected
+
+
+def test_the_readme_is_filled_in():
+    assert re.findall(r"@\w+@", (ROOT / "README.md").read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_links_in_the_papers_lead_somewhere(name):
+    text = (ROOT / name).read_text("utf-8")
+    targets = re.findall(r"\]\((?!https?://|#|mailto:)([^)#\s]+)", text)
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_every_target_of_the_makefile_is_explained():
+    text = (ROOT / "Makefile").read_text("utf-8")
+    phony = re.search(r"^\.PHONY:(.*)$", text, re.MULTILINE).group(1).split()
+    assert set(re.findall(r"^([a-z][\w-]*):(?!=)", text, re.MULTILINE)) == set(phony)
+    assert {"lab", "test", "test-fast", "run", "help"} <= set(phony)
+    if shutil.which("make"):
+        said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        assert {line.split()[1] for line in said.splitlines()} == set(phony)
+        assert all(len(line.split()) > 4 for line in said.splitlines())
+
+
+@pytest.mark.parametrize("name", [".ci/run", ".github/workflows/ci.yml"])
+def test_ci_runs_the_readmes_own_command(name):
+    assert re.search(r"^\s*(?:- run: )?make test$", (ROOT / name).read_text("utf-8"), re.MULTILINE)
