@@ -83,11 +83,13 @@ def sampling_probabilities(
         raise ValueError(f"top_k must be at least 1, not {top_k}; use None to keep every token.")
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p must lie above 0 and at most at 1, not {top_p}; use None to keep every token.")
-    probabilities = (logits.float() / temperature).softmax(dim=-1)
+    logits = logits.float()
+    below = logits - logits.amax(dim=-1, keepdim=True)  # the largest becomes 0: no temperature can overflow
+    probabilities = (below / temperature).softmax(dim=-1)
     ordered, order = probabilities.sort(dim=-1, descending=True, stable=True)
     if top_k is not None:
         ordered[..., top_k:] = 0
-    if top_p is not None:
+    if top_p is not None and top_p < 1:
         share = ordered / ordered.sum(dim=-1, keepdim=True)
         before = share.cumsum(dim=-1) - share  # a token stays if those ahead of it do not reach top_p already
         ordered[before >= top_p] = 0

@@ -24,6 +24,7 @@ class Tokenizer:
 
     def __init__(self, backend: tokenizers.Tokenizer, join: Callable[[list[str]], str]):
         self.backend = backend
+        self.backend.encode_special_tokens = True  # a "</s>" that someone types is text, and ends nothing
         self._join = join
 
     def __len__(self) -> int:
@@ -71,7 +72,7 @@ def train_word_tokenizer(
     trainer = trainers.WordLevelTrainer(
         vocab_size=max_vocabulary, min_frequency=min_count, special_tokens=list(SPECIAL_TOKENS), show_progress=False
     )
-    backend.train_from_iterator(texts, trainer)
+    backend.train_from_iterator((_valid_unicode(text) for text in texts), trainer)
     return Tokenizer(backend, join=lambda pieces: _SPACE_TO_CLOSE.sub("", " ".join(pieces)))
 
 

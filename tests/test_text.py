@@ -1,0 +1,221 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from utils.data import load_prose
+from utils.text import (
+    END,
+    PAD,
+    SPECIAL_TOKENS,
+    START,
+    UNKNOWN,
+    Tokenizer,
+    length_buckets,
+    pad,
+    train_bpe_tokenizer,
+    train_word_tokenizer,
+)
+
+ANY_CHARACTER = st.integers(0, 0x10FFFF).map(chr)  # lone surrogates too
+ANY_TEXT = st.text(ANY_CHARACTER)
+VALID_TEXT = st.text(ANY_CHARACTER.filter(lambda character: not 0xD800 <= ord(character) <= 0xDFFF))
+ID_LISTS = st.lists(st.lists(st.integers(1, 99), max_size=12), min_size=1, max_size=8)
+
+
+@pytest.fixture(scope="module")
+def prose() -> list[str]:
+    return load_prose()[:300]
+
+
+@pytest.fixture(scope="module")
+def by_word(prose) -> Tokenizer:
+    return train_word_tokenizer(prose)
+
+
+@pytest.fixture(scope="module")
+def bpe(prose) -> Tokenizer:
+    return train_bpe_tokenizer(prose, vocabulary=500)
+
+
+@pytest.fixture(params=["by_word", "bpe"])
+def tokenizer(request) -> Tokenizer:
+    return request.getfixturevalue(request.param)
+
+
+@settings(max_examples=300, deadline=None)
+@given(ANY_TEXT)
+def test_any_text_at_all_has_ids_in_range(by_word, bpe, text):
+    for tokenizer in (by_word, bpe):
+        ids = tokenizer.encode(text)
+        assert all(0 <= token_id < len(tokenizer) for token_id in ids)
+        assert not {tokenizer.pad_id, tokenizer.start_id, tokenizer.end_id} & set(ids)
+        assert len(tokenizer.tokens(text)) == len(ids)
+        assert isinstance(tokenizer.decode(ids), str)
+
+
+@settings(max_examples=300, deadline=None)
+@given(VALID_TEXT)
+def test_bpe_gives_every_text_back(bpe, text):
+    assert bpe.decode(bpe.encode(text, start=True, end=True)) == text
+    assert bpe.unknown_id not in bpe.encode(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["</s>", "a <pad> b", "<unk><s>", " \t\n ", "naïve 🦜 e\u0301 \u202eabc\u0000", "x" * 20_000]
+)
+def test_bpe_gives_hard_texts_back(bpe, text):
+    assert bpe.decode(bpe.encode(text)) == text
+
+
+def test_special_tokens_have_the_first_ids_and_names(tokenizer):
+    assert [tokenizer.token(token_id) for token_id in range(4)] == [PAD, UNKNOWN, START, END] == list(SPECIAL_TOKENS)
+    ids = (tokenizer.pad_id, tokenizer.unknown_id, tokenizer.start_id, tokenizer.end_id)
+    assert ids == (0, 1, 2, 3)
+
+
+def test_a_special_token_that_someone_types_is_only_text(tokenizer):
+    ids = tokenizer.encode("the </s> end", start=True, end=True)
+    assert ids[0] == tokenizer.start_id
+    assert ids[-1] == tokenizer.end_id
+    assert not {0, 2, 3} & set(ids[1:-1])
+
+
+def test_empty_one_token_and_very_long(tokenizer):
+    assert tokenizer.encode("") == []
+    assert tokenizer.encode("", start=True, end=True) == [tokenizer.start_id, tokenizer.end_id]
+    assert tokenizer.decode([]) == ""
+    assert len(tokenizer.encode(".")) == 1
+    long = "the value is . " * 10_000
+    assert len(tokenizer.encode(long)) >= 40_000
+    assert tokenizer.decode(tokenizer.encode("The value")) == "The value"
+
+
+def test_ids_come_as_a_list_or_a_tensor(tokenizer):
+    ids = tokenizer.encode("The value is", start=True, end=True)
+    assert tokenizer.decode(torch.tensor([*ids, tokenizer.pad_id])) == tokenizer.decode(ids) == "The value is"
+    assert tokenizer.token(torch.tensor(ids[1])) == tokenizer.token(ids[1])
+
+
+def test_lone_surrogates_read_as_question_marks(tokenizer):
+    assert tokenizer.encode("a \ud800") == tokenizer.encode("a ?")
+
+
+@pytest.mark.parametrize("train", [train_word_tokenizer, train_bpe_tokenizer])
+def test_training_takes_any_text(train):
+    tokenizer = train(["a \ud800 b", "", "</s> 🦜"])
+    assert len(tokenizer) >= 4
+    assert tokenizer.token(tokenizer.end_id) == END
+
+
+def test_words_are_cut_as_they_are_read():
+    tokenizer = train_word_tokenizer(["Don't stop (now), l'ami: 3.5!"])
+    pieces = tokenizer.tokens("Don't stop (now), l'ami: 3.5!")
+    assert pieces == ["Don'", "t", "stop", "(", "now", ")", ",", "l'", "ami", ":", "3", ".", "5", "!"]
+    assert tokenizer.decode(tokenizer.encode("Don't stop (now), l'ami!")) == "Don't stop (now), l'ami!"
+    assert tokenizer.tokens("stop croissant") == ["stop", UNKNOWN]
+
+
+def test_the_settings_of_the_word_tokeniser():
+    texts = ["a a a B b b c", "a c"]
+    assert len(train_word_tokenizer(texts)) == 4 + 4
+    assert len(train_word_tokenizer(texts, lowercase=True)) == 4 + 3
+    assert len(train_word_tokenizer(texts, max_vocabulary=6)) == 6
+    often = train_word_tokenizer(texts, min_count=2)
+    assert often.tokens("a b c B") == ["a", "b", "c", UNKNOWN]
+    assert train_word_tokenizer(["caf\u00e9"]).tokens("cafe\u0301") == ["caf\u00e9"]  # one spelling of é
+
+
+def test_more_vocabulary_gives_fewer_tokens(prose):
+    small, large = (train_bpe_tokenizer(prose, vocabulary=size) for size in (300, 1_000))
+    assert len(small) == 300
+    assert len(large) == 1_000
+    assert sum(len(large.encode(text)) for text in prose) < 0.7 * sum(len(small.encode(text)) for text in prose)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, ["a", "list"], b"bytes"])
+def test_encode_takes_one_string(tokenizer, wrong):
+    with pytest.raises(ValueError, match=r"encode takes one string, not .*; encode the items of a list in turn"):
+        tokenizer.encode(wrong)
+
+
+@pytest.mark.parametrize("token_id", [-1, 100_000])
+def test_a_token_that_is_not_there_is_named(tokenizer, token_id):
+    with pytest.raises(ValueError, match=f"there is no token {token_id}; ids run from 0 to {len(tokenizer) - 1}"):
+        tokenizer.token(token_id)
+    with pytest.raises(ValueError, match="there is no token"):
+        tokenizer.decode([5, token_id])
+
+
+def test_a_byte_vocabulary_has_a_least_size():
+    assert len(train_bpe_tokenizer(["a"], vocabulary=260)) == 260
+    with pytest.raises(ValueError, match="needs at least 260 entries; 259 were asked for"):
+        train_bpe_tokenizer(["a"], vocabulary=259)
+
+
+# Batches
+
+
+@settings(deadline=None)
+@given(ID_LISTS, st.integers(-5, 0))
+def test_padding_keeps_every_sequence_and_marks_it(sequences, pad_id):
+    ids, mask = pad(sequences, pad_id=pad_id)
+    longest = max(1, *map(len, sequences), 1)
+    assert ids.shape == mask.shape == (len(sequences), longest)
+    assert ids.dtype == torch.long
+    assert mask.dtype == torch.bool
+    assert [row[real].tolist() for row, real in zip(ids, mask, strict=True)] == sequences
+    assert mask.sum(dim=1).tolist() == list(map(len, sequences))
+    assert bool((ids[~mask] == pad_id).all())
+    assert bool((mask[:, 1:] <= mask[:, :-1]).all()), "real tokens come first"
+
+
+def test_padding_takes_tensors_and_empty_sequences_and_refuses_nothing():
+    ids, mask = pad([torch.tensor([5, 6]), []])
+    assert ids.tolist() == [[5, 6], [0, 0]]
+    assert mask.tolist() == [[True, True], [False, False]]
+    assert pad([[], []])[0].shape == (2, 1)
+    with pytest.raises(ValueError, match="there is nothing to pad: give at least one sequence of ids"):
+        pad([])
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 50), max_size=40), st.integers(1, 9), st.integers(0, 99))
+def test_every_index_is_in_one_bucket(lengths, batch_size, seed):
+    batches = length_buckets(lengths, batch_size, seed=seed)
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    assert all(1 <= len(batch) <= batch_size for batch in batches)
+    assert len(batches) == -(-len(lengths) // batch_size)
+    assert batches == length_buckets(lengths, batch_size, seed=seed)
+
+
+@settings(deadline=None)
+@given(st.data(), st.integers(1, 6), st.integers(1, 6))
+def test_no_other_full_batches_need_less_padding(data, batch_size, count):
+    size = batch_size * count
+    lengths = data.draw(st.lists(st.integers(0, 50), min_size=size, max_size=size))
+    order = data.draw(st.permutations(range(size)))
+    others = [order[first : first + batch_size] for first in range(0, size, batch_size)]
+
+    def area(batches: list[list[int]]) -> int:
+        return sum(len(batch) * max(lengths[index] for index in batch) for batch in batches)
+
+    assert area(length_buckets(lengths, batch_size, seed=0)) <= area(others)
+
+
+def test_buckets_save_padding_on_real_text_and_epochs_differ(prose, bpe):
+    lengths = [len(bpe.encode(text)) for text in prose]
+
+    def padding(batches: list[list[int]]) -> int:
+        return sum(max(lengths[i] for i in batch) - lengths[j] for batch in batches for j in batch)
+
+    shuffled = torch.randperm(len(lengths), generator=torch.Generator().manual_seed(0)).tolist()
+    unsorted = [shuffled[first : first + 32] for first in range(0, len(shuffled), 32)]
+    assert padding(length_buckets(lengths, 32, seed=0)) < 0.25 * padding(unsorted)
+    assert length_buckets(lengths, 32, seed=0) != length_buckets(lengths, 32, seed=1)
+
+
+def test_a_batch_holds_something():
+    with pytest.raises(ValueError, match="a batch holds at least one sequence; batch_size is 0"):
+        length_buckets([1, 2], 0, seed=0)
+    assert length_buckets([], 4, seed=0) == []
