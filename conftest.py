@@ -4,8 +4,12 @@ import os
 import tempfile
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["tests.nbval_tolerance"]
+# No deadline, since a busy machine would miss it; in CI always the same examples, so that a failure is never chance.
+settings.register_profile("course", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("course")
 
 _data = tempfile.TemporaryDirectory()
 

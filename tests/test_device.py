@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import nn
@@ -68,5 +70,15 @@ def test_evaluating_restores_the_mode_even_after_an_error():
 
 
 def test_autocast_changes_nothing_on_a_cpu():
-    with device.autocast(torch.device("cpu")):
+    with device.autocast(torch.device("cpu"), nn.Linear(2, 2)):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+
+
+@pytest.mark.filterwarnings("ignore:CUDA is not available")
+def test_on_cuda_all_but_recurrent_models_get_bfloat16():
+    cuda = torch.device("cuda")  # only named: no kernel runs
+    plain, recurrent = nn.Linear(2, 2), nn.Sequential(nn.Embedding(3, 4), nn.GRU(4, 4))
+    assert isinstance(device.autocast(cuda, recurrent), nullcontext)
+    allowed = device.autocast(cuda, plain)
+    assert isinstance(allowed, torch.autocast)
+    assert allowed.fast_dtype == torch.bfloat16

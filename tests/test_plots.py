@@ -38,6 +38,17 @@ def test_a_figure_carries_its_alternative_text_and_half_its_pixels_as_width(show
     assert not plt.fignum_exists(figure.number)
 
 
+def test_the_palette_survives_the_smaller_file(shown):
+    figure, axes = plt.subplots()
+    palette = [plots.ENCODER, plots.DECODER, plots.ENCODER_DECODER, plots.BASELINE, plots.HIGHLIGHT, plots.SECOND]
+    axes.bar(range(6), [1] * 6, color=palette, width=1)
+    plots.show(figure, alt=ALT)
+    colours = {tuple(colour) for colour in picture(shown).reshape(-1, 3)}
+    for colour in [plots.PAPER, *palette]:
+        wanted = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
+        assert min(np.abs(wanted - np.array(near)).max() for near in colours) <= 2, colour
+
+
 @pytest.mark.parametrize("alt", ["", "a chart"])
 def test_a_figure_without_a_sentence_is_refused(shown, alt):
     with pytest.raises(ValueError, match="alt text must say"):

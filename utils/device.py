@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch import nn
 
 Size = TypeVar("Size")
 PROFILES = ("standard", "full")
@@ -37,9 +38,13 @@ def device_name(device: torch.device) -> str:
     return "Apple GPU (MPS)" if device.type == "mps" else f"CPU, {torch.get_num_threads()} threads"
 
 
-def autocast(device: torch.device) -> AbstractContextManager:
-    """Return bfloat16 autocast on CUDA, where it pays, and a context that changes nothing elsewhere."""
-    if device.type == "cuda":
+def autocast(device: torch.device, model: nn.Module) -> AbstractContextManager:
+    """Return bfloat16 autocast on CUDA, where it pays, and a context that changes nothing elsewhere.
+
+    Recurrent models keep float32: under any autocast cuDNN's recurrent layers compute in float16 (PyTorch's
+    ``AutocastRNN.cpp``), whose small range loses gradients.
+    """
+    if device.type == "cuda" and not any(isinstance(module, nn.RNNBase) for module in model.modules()):
         return torch.autocast("cuda", dtype=torch.bfloat16)
     return nullcontext()
 

@@ -64,7 +64,7 @@ def fit(
 
     ``batches(epoch)`` gives the batches of that epoch (any tuples, lists or dicts of tensors, which are moved to the
     device); ``loss(model, batch)`` gives a scalar to minimise. The optimiser is AdamW (Loshchilov & Hutter 2019) with
-    warm-up and cosine decay, gradients clipped to ``clip_norm``, and bfloat16 autocast on CUDA. With
+    warm-up and cosine decay, gradients clipped to ``clip_norm``, and on CUDA ``utils.device.autocast``. With
     ``validate(model)``, a loss measured after each epoch, the weights of the best epoch are the ones kept. Raises
     ``CourseError`` when memory runs out or the loss stops being a number.
     """
@@ -129,7 +129,7 @@ def _step(
 ) -> float:
     """Take one optimisation step and return the loss before it."""
     try:
-        with autocast(device):
+        with autocast(device, model):
             loss_tensor = loss(model, batch)
         value = loss_tensor.item()
         if not math.isfinite(value):
