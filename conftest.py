@@ -7,8 +7,10 @@ import pytest
 from hypothesis import settings
 
 pytest_plugins = ["tests.nbval_tolerance"]
-# No deadline, since a busy machine would miss it; in CI always the same examples, so that a failure is never chance.
-settings.register_profile("course", deadline=None, derandomize="CI" in os.environ)
+# No deadline, since a busy machine would miss it, and always the same examples, so that no failure is chance. To look
+# for new ones: pytest --hypothesis-profile=explore.
+settings.register_profile("course", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1_000)
 settings.load_profile("course")
 
 _data = tempfile.TemporaryDirectory()

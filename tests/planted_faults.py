@@ -220,6 +220,10 @@ FAULTS: dict[str, tuple[Callable[[NotebookNode], object], str]] = {
     "second title": (writes("# Another title"), "there must be one title"),
     "no Slide notes": (remove("**Slide notes."), "there is no Slide notes box"),
     "no quiz": (lambda nb: [code(nb, place).metadata.pop("tags") for place in (-2, -3)], "there is no quiz"),
+    "link to a lesson to come": (
+        writes("[end](14_resources.ipynb)"),
+        "links to 14_resources.ipynb, which does not exist",
+    ),
     "dead link": (writes("[next](15_more.ipynb)"), "links to 15_more.ipynb, which does not exist"),
     "absolute link": (writes("[next](/home/ada/x.ipynb)"), "which does not exist"),
     "image without alt": (writes("![](../README.md)"), "has an image without alt text"),

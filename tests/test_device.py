@@ -25,6 +25,16 @@ def test_the_best_device_is_picked(monkeypatch, cuda, mps, expected):
     assert device.pick_device().type == expected
 
 
+def test_recurrent_models_are_kept_from_mps_unless_it_is_asked_for(monkeypatch):
+    monkeypatch.delenv("COURSE_DEVICE", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert device.pick_device(nn.Linear(2, 2)).type == "mps"
+    assert device.pick_device(nn.Sequential(nn.GRU(2, 2))).type == "cpu"
+    monkeypatch.setenv("COURSE_DEVICE", "mps")
+    assert device.pick_device(nn.GRU(2, 2)).type == "mps"
+
+
 def test_profile_sets_sizes_only_from_the_two_words(monkeypatch):
     monkeypatch.setenv("COURSE_PROFILE", "full")
     assert device.by_profile(standard=1, full=2) == 2

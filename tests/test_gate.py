@@ -62,9 +62,9 @@ def test_a_file_that_is_no_lesson_is_refused():
         notebook_rules.problems(lesson(), "15_more.ipynb")
 
 
-def test_links_to_planned_lessons_and_to_code_are_fine():
+def test_links_to_lessons_and_to_code_are_fine():
     notebook = lesson()
-    writes("[later](14_resources.ipynb#glossary), [code](../utils/course.py), `![](x)`, ![a map](../utils/course.py)")(
+    writes("[before](01_introduction.ipynb#quiz), [code](../utils/course.py), `![](x)`, ![a map](../utils/course.py)")(
         notebook
     )
     assert notebook_rules.problems(notebook, LESSON.file) == []

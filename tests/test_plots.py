@@ -88,6 +88,35 @@ def test_bars_show_their_values_and_their_spread(shown):
     assert [text.get_text() for text in axes.texts] == ["0.12", "0.50"]
 
 
+def test_an_unrolled_network_has_a_box_for_each_step_and_a_state_between(shown):
+    figure, axes = plt.subplots()
+    cells = [("the", "", plots.ENCODER), ("cat", "", plots.ENCODER), ("<s>", "le", plots.DECODER)]
+    plots.unrolled(axes, cells)
+    written = [text.get_text() for text in axes.texts]
+    assert {"the", "cat", "<s>", "le", "state"} <= set(written)
+    assert len(axes.patches) == 3
+    arrows = [text for text in axes.texts if text.get_text() == ""]
+    assert len(arrows) == 3 + 1 + 2  # three inputs, one output, two states handed on
+    plots.show(figure, alt=ALT)
+    assert picture(shown).std() > 5
+
+
+@pytest.mark.parametrize("typed", [r"$\foo$", "$$ money", "a_b^c", "日本語", "🦙", "\x00"])
+def test_whatever_a_reader_types_can_be_a_title_and_a_label(shown, typed, recwarn):
+    figure, axes = plt.subplots()
+    plots.bars(axes, {typed: 1.0, "other": 2.0}, y_label="score", title=typed)
+    plots.show(figure, alt=ALT)
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_a_logarithmic_axis_is_labelled_with_plain_numbers(shown):
+    figure, axes = plt.subplots()
+    plots.lines(axes, {"loss": ([1, 2, 3], [1.0, 30.0, 1000.0])}, x_label="step", y_label="perplexity")
+    axes.set_yscale("log")
+    plots.show(figure, alt=ALT)
+    assert {"1", "10", "100", "1000"} <= {label.get_text() for label in axes.get_yticklabels()}
+
+
 def test_flow_writes_every_stage_and_its_content(shown):
     figure, axes = plt.subplots()
     plots.flow(axes, [("ids", "(3, 5)", plots.INK), ("vectors", "(3, 5, 256)", plots.ENCODER)], title="shapes")

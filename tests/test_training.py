@@ -1,4 +1,5 @@
 import math
+from collections import namedtuple
 
 import pytest
 import torch
@@ -28,6 +29,8 @@ def test_training_solves_a_solvable_task_and_says_what_happened():
     history = fit(model, lambda epoch: data, squared_error, TrainingConfig(epochs=60, learning_rate=0.1), device=CPU)
     assert history.losses[-1] < 0.01 * history.losses[0]
     assert len(history.losses) == len(history.learning_rates) == 60 * len(data)
+    assert len(history.epoch_losses) == 60
+    assert history.epoch_losses[0] == pytest.approx(sum(history.losses[: len(data)]) / len(data))
     assert history.seconds > 0
     assert history.best_epoch is None
     assert not model.training
@@ -88,6 +91,34 @@ def test_out_of_memory_is_one_sentence_that_says_what_to_do():
 
     with pytest.raises(CourseError, match=r"ran out of memory .* make the batches smaller"):
         fit(model, lambda epoch: data, hungry, TrainingConfig(), device=CPU)
+    assert not model.training
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["MPS backend out of memory (…)", "DefaultCPUAllocator: not enough memory", "[enforce fail] can't allocate memory"],
+)
+def test_every_devices_wording_is_understood_in_validation_too(words):
+    model, data = regression()
+
+    def validate(model: nn.Module) -> float:
+        raise RuntimeError(words)
+
+    with pytest.raises(CourseError, match="ran out of memory"):
+        fit(model, lambda epoch: data, squared_error, TrainingConfig(), validate=validate, device=CPU)
+
+
+def test_batches_are_made_epoch_by_epoch():
+    model, data = regression()
+    asked = []
+
+    def batches(epoch: int):
+        asked.append((epoch, model.weight.detach().clone()))
+        return data
+
+    fit(model, batches, squared_error, TrainingConfig(epochs=3), device=CPU)
+    assert [epoch for epoch, _ in asked] == [0, 1, 2]
+    assert not torch.equal(asked[0][1], asked[1][1])
 
 
 def test_other_runtime_errors_are_not_disguised():
@@ -124,6 +155,8 @@ def test_batches_of_any_shape_move_to_the_device():
     assert moved["a"][0].device.type == moved["a"][1][0].device.type == "meta"
     assert moved["a"][1][1] == "text"
     assert moved["b"] == 3
+    Pair = namedtuple("Pair", "ids mask")
+    assert to_device(Pair(torch.zeros(1), torch.ones(1)), torch.device("meta")).mask.device.type == "meta"
 
 
 def test_best_epoch_counts_from_one():

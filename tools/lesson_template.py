@@ -16,12 +16,13 @@ root = next((place for place in places if (place / "utils" / "course.py").is_fil
 if root is None and ON_COLAB:
     root = places[-1]
     subprocess.run(["git", "clone", "--quiet", "--depth=1", "--branch", REVISION, REPOSITORY, str(root)])
-if root is None or not root.is_dir():
-    raise FileNotFoundError("The course's folder was not found: open this notebook inside it, or check the connection.")
+if root is None or not (root / "utils" / "course.py").is_file():
+    raise FileNotFoundError("The course's folder was not found: open this notebook inside it; on Colab, start afresh.")
 sys.path.insert(0, str(root))
 from utils import course
 
-missing = [name for name in course.SMALL_PACKAGES if ON_COLAB and find_spec(name.replace("-", "_")) is None]
+packages = course.SMALL_PACKAGES if ON_COLAB else ()
+missing = [pin for pin in packages if find_spec(pin.split("==")[0].replace("-", "_")) is None]
 if missing:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *missing], check=True)
 print(course.setup())"""

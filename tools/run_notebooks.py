@@ -29,12 +29,12 @@ class ThisPython(AsyncKernelManager):
         super().__init__(**settings, kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
 
 
-def run(path: Path, timeout: int = 600) -> float:
+def run(path: Path, timeout: int = 600, environment: dict[str, str] | None = None) -> float:
     """Execute the notebook at ``path`` from its own folder, write it back in order, and return the seconds it took.
 
-    The kernel shows no progress bars and keeps a learner's progress in a folder that is thrown away. Raises
-    ``CourseError`` with the cell and its error, and leaves the file as it was, if a cell fails or takes longer than
-    ``timeout`` seconds.
+    The kernel computes as ``KERNEL_ENVIRONMENT`` and then ``environment`` say, shows no progress bars and keeps a
+    learner's progress in a folder that is thrown away. Raises ``CourseError`` with the cell and its error, and leaves
+    the file as it was, if a cell fails or takes longer than ``timeout`` seconds.
     """
     notebook = notebook_files.read(path)
     for cell in notebook.cells:
@@ -52,9 +52,9 @@ def run(path: Path, timeout: int = 600) -> float:
             on_cell_execute=lambda cell, cell_index: started.append(cell_index),
             resources={"metadata": {"path": str(path.resolve().parent)}},
         )
-        environment = KERNEL_ENVIRONMENT | os.environ | {"COURSE_DATA": data}
+        variables = os.environ | KERNEL_ENVIRONMENT | (environment or {}) | {"COURSE_DATA": data}
         try:
-            client.execute(env=environment, stderr=subprocess.DEVNULL)  # the kernel's own log, not the cells' stderr
+            client.execute(env=variables, stderr=subprocess.DEVNULL)  # the kernel's own log, not the cells' stderr
         except (CellControlSignal, CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             where = f"in cell {started[-1] + 1}" if started else "before its first cell"
             what = _COLOURS.sub("", str(error)).strip()

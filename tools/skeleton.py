@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from tools import notebook_files
 from tools.lesson_template import SETUP_TAGS, launch_links, setup_cell
 from utils.course import LESSONS, Lesson
 
@@ -97,8 +98,10 @@ def _title(lesson: Lesson, name: str) -> str:
 
 
 def _where_next(lesson: Lesson) -> str:
-    following = [other for other in LESSONS if other.number == lesson.number + 1]
-    return "## Where next\n\n" + "".join(f"[{each.title}]({each.file})" for each in following or LESSONS[:1])
+    following = LESSONS[lesson.number % len(LESSONS)]  # after the last, the first again
+    there = (notebook_files.FOLDER / following.file).exists()
+    words = f"[Lesson {following.number}]({following.file})" if there else f"Lesson {following.number}"
+    return f"## Where next\n\n- {words}, *{following.title}*: what it is good for.\n- A paper, with its link."
 
 
 def _text(source: str, slide: str, *tags: str) -> NotebookNode:

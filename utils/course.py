@@ -16,8 +16,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # The one home of the course's address: the setup cell and the launch badges are stamped from here.
 REPOSITORY = "https://github.com/encoders-decoders/encoders-decoders"
 REVISION = "v0.1.0"
-# What a lesson imports and Colab may lack. Nothing in this list brings in torch, transformers, numpy or ipywidgets.
-SMALL_PACKAGES = ("sacrebleu", "rouge-score", "gguf")
+# What a lesson imports and Colab may lack, at the pins of requirements.txt. None of these brings in torch or another
+# numpy, transformers or ipywidgets than the one that is there.
+SMALL_PACKAGES = ("sacrebleu==2.6.0", "rouge-score==0.1.2", "gguf==0.19.0")
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,16 @@ class Generation:
     scores: Tensor
 
 
+def check_sampling_settings(temperature: float, top_k: int | None, top_p: float | None) -> None:
+    """Raise ``ValueError``, saying what to do, unless one can sample with these settings."""
+    if not temperature > 0:
+        raise ValueError(f"temperature must be above 0, not {temperature}; for the most probable token use Greedy().")
+    if top_k is not None and top_k < 1:
+        raise ValueError(f"top_k must be at least 1, not {top_k}; use None to keep every token.")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p must lie above 0 and at most at 1, not {top_p}; use None to keep every token.")
+
+
 def sampling_probabilities(
     logits: Tensor, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
 ) -> Tensor:
@@ -77,12 +87,7 @@ def sampling_probabilities(
     First the temperature: logits are divided by it. Then top-k: only the ``top_k`` most probable tokens stay. Then
     top-p: of those, the smallest set whose share of the probability reaches ``top_p``. What stays sums to 1 again.
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature must be above 0, not {temperature}; for the most probable token use Greedy().")
-    if top_k is not None and top_k < 1:
-        raise ValueError(f"top_k must be at least 1, not {top_k}; use None to keep every token.")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p must lie above 0 and at most at 1, not {top_p}; use None to keep every token.")
+    check_sampling_settings(temperature, top_k, top_p)
     logits = logits.float()
     below = logits - logits.amax(dim=-1, keepdim=True)  # the largest becomes 0: no temperature can overflow
     probabilities = (below / temperature).softmax(dim=-1)

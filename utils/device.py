@@ -14,14 +14,16 @@ Size = TypeVar("Size")
 PROFILES = ("standard", "full")
 
 
-def pick_device() -> torch.device:
+def pick_device(model: nn.Module | None = None) -> torch.device:
     """Return CUDA if there is one, else Apple's MPS, else the CPU; ``COURSE_DEVICE`` (say ``cpu``) overrides.
 
-    Raises ``ValueError`` if ``COURSE_DEVICE`` names a device that this machine does not have.
+    A recurrent ``model`` is kept from MPS, where PyTorch's recurrent layers are slower than on the CPU and not yet
+    reliable. Raises ``ValueError`` if ``COURSE_DEVICE`` names a device that this machine does not have.
     """
     wanted = os.environ.get("COURSE_DEVICE")
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if not wanted:
+        available["mps"] = available["mps"] and not is_recurrent(model)
         return torch.device(next(name for name, there in available.items() if there))
     if not available.get(wanted.split(":")[0], False):
         raise ValueError(
@@ -29,6 +31,11 @@ def pick_device() -> torch.device:
             f"it has {', '.join(name for name, there in available.items() if there)}."
         )
     return torch.device(wanted)
+
+
+def is_recurrent(model: nn.Module | None) -> bool:
+    """Say whether there is a recurrent layer in ``model``."""
+    return model is not None and any(isinstance(module, nn.RNNBase) for module in model.modules())
 
 
 def device_name(device: torch.device) -> str:
@@ -44,7 +51,7 @@ def autocast(device: torch.device, model: nn.Module) -> AbstractContextManager:
     Recurrent models keep float32: under any autocast cuDNN's recurrent layers compute in float16 (PyTorch's
     ``AutocastRNN.cpp``), whose small range loses gradients.
     """
-    if device.type == "cuda" and not any(isinstance(module, nn.RNNBase) for module in model.modules()):
+    if device.type == "cuda" and not is_recurrent(model):
         return torch.autocast("cuda", dtype=torch.bfloat16)
     return nullcontext()
 

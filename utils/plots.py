@@ -2,6 +2,7 @@
 
 import base64
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -10,6 +11,7 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
+from matplotlib.ticker import FixedFormatter, StrMethodFormatter
 from PIL import Image
 from torch import Tensor
 
@@ -41,6 +43,7 @@ _STYLE = {
     "lines.linewidth": 2.5,
     "lines.markersize": 7,
     "hatch.color": "#9A9A9A",
+    "text.parse_math": False,  # a dollar sign that a reader types starts no formula
 }
 
 
@@ -56,9 +59,14 @@ def show(figure: Figure, alt: str) -> None:
     """
     if len(alt.split()) < 5:
         raise ValueError(f"alt text must say what the figure shows, in a sentence; got {alt!r}.")
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        if axis.get_scale() == "log" and not isinstance(axis.get_major_formatter(), FixedFormatter):
+            axis.set_major_formatter(StrMethodFormatter("{x:g}"))  # matplotlib would write powers as formulas
     drawn, stored = io.BytesIO(), io.BytesIO()
-    # "tight" makes room for labels that a picture with square cells would otherwise cut off.
-    figure.savefig(drawn, format="png", dpi=PIXELS_PER_INCH * SHARPNESS, bbox_inches="tight")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box stands for it, as in any program
+        # "tight" makes room for labels that a picture with square cells would otherwise cut off.
+        figure.savefig(drawn, format="png", dpi=PIXELS_PER_INCH * SHARPNESS, bbox_inches="tight")
     plt.close(figure)
     picture = Image.open(drawn).convert("RGB")
     # 256 colours are enough for a chart, and take a third of the bytes.
@@ -185,6 +193,29 @@ def mask(
     axes.grid(visible=False)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
+    return axes
+
+
+def unrolled(axes: Axes, cells: Sequence[tuple[str, str, str]], *, title: str = "") -> Axes:
+    """Draw a recurrent network unrolled in time, one box a step, the state as the arrow from each box to the next.
+
+    Each cell is ``(input, output, colour)``: what it reads, below; what it gives out, above ("" for nothing).
+    """
+    up = {"arrowstyle": "-|>", "color": BASELINE, "linewidth": 1.8}
+    for step, (read, written, colour) in enumerate(cells):
+        place = {"boxstyle": "round,pad=0.06", "facecolor": colour, "edgecolor": "none"}
+        axes.add_patch(FancyBboxPatch((step - 0.24, -0.2), 0.48, 0.4, **place))
+        axes.text(step, -0.95, read, ha="center", va="top", fontsize=14, color=INK)
+        axes.annotate("", (step, -0.3), (step, -0.9), arrowprops=up)
+        if written:
+            axes.text(step, 0.95, written, ha="center", va="bottom", fontsize=14, color=colour, weight="bold")
+            axes.annotate("", (step, 0.9), (step, 0.3), arrowprops=up)
+        if step:
+            state = {"arrowstyle": "-|>", "color": cells[step - 1][2], "linewidth": 3}
+            axes.annotate("", (step - 0.31, 0), (step - 0.69, 0), arrowprops=state)
+    axes.text(0.5, 0.12, "state", ha="center", va="bottom", fontsize=12, color=cells[0][2])
+    axes.set(xlim=(-0.6, len(cells) - 0.4), ylim=(-1.4, 1.4), title=title)
+    axes.set_axis_off()
     return axes
 
 

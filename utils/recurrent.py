@@ -5,7 +5,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 
 class EncoderRNN(nn.Module):
-    """Read a sentence with a GRU: one vector per token, and one state for the whole (Cho et al. 2014, section 2.1)."""
+    """Read a sentence with a GRU: one vector per token, and one for the whole (the GRU of Cho et al. 2014, 2.3)."""
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bidirectional: bool = False):
         super().__init__()
@@ -15,13 +15,14 @@ class EncoderRNN(nn.Module):
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Encode ``ids`` (batch, source); ``mask`` of the same shape is True at real tokens, which come first.
 
-        Returns ``outputs`` (batch, source, directions × hidden), zero at padding, and ``state``
-        (layers × directions, batch, hidden), taken after each sentence's own last token.
+        Returns ``outputs`` (batch, source, directions × hidden), zero after each sentence's end, and ``state``
+        (layers × directions, batch, hidden), taken after each sentence's own last token. An empty sentence is read as
+        one padding token.
         """
         embedded = self.embedding(ids)  # (batch, source, hidden)
         if mask is None:
             return self.gru(embedded)
-        lengths = mask.sum(dim=1).clamp(min=1).cpu()  # an empty sentence is read as one padding token
+        lengths = mask.sum(dim=1).clamp(min=1).cpu()
         packed = pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
         outputs, state = self.gru(packed)
         outputs, _ = pad_packed_sequence(outputs, batch_first=True, total_length=ids.size(1))

@@ -2,8 +2,11 @@
 
 import copy
 import math
+import re
+import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -38,10 +41,11 @@ class TrainingConfig:
 
 @dataclass
 class History:
-    """What happened: a loss and a learning rate for each step, a validation loss for each epoch, the seconds in all."""
+    """What happened: loss and learning rate of each step, mean and validation loss of each epoch, seconds in all."""
 
     losses: list[float] = field(default_factory=list)
     learning_rates: list[float] = field(default_factory=list)
+    epoch_losses: list[float] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -62,41 +66,45 @@ def fit(
 ) -> History:
     """Train ``model`` in place and return its history.
 
-    ``batches(epoch)`` gives the batches of that epoch (any tuples, lists or dicts of tensors, which are moved to the
-    device); ``loss(model, batch)`` gives a scalar to minimise. The optimiser is AdamW (Loshchilov & Hutter 2019) with
-    warm-up and cosine decay, gradients clipped to ``clip_norm``, and on CUDA ``utils.device.autocast``. With
-    ``validate(model)``, a loss measured after each epoch, the weights of the best epoch are the ones kept. Raises
-    ``CourseError`` when memory runs out or the loss stops being a number.
+    ``batches(epoch)`` gives the batches of that epoch, as many in each (tuples, lists or dicts of tensors, which are
+    moved to the device); ``loss(model, batch)`` gives a scalar to minimise. The optimiser is AdamW (Loshchilov &
+    Hutter 2019) with warm-up and cosine decay, gradients clipped to ``clip_norm``, and on CUDA
+    ``utils.device.autocast``. With ``validate(model)``, a loss measured after each epoch, the weights of the best
+    epoch are the ones kept. Raises ``CourseError`` when memory runs out or the loss stops being a number.
     """
-    device = device or pick_device()
+    device = device or pick_device(model)
     seed_everything(config.seed)
-    model.to(device).train()
-    epochs = [list(batches(epoch)) for epoch in range(config.epochs)]
-    steps = sum(map(len, epochs))
-    if steps == 0:
-        raise ValueError("batches(epoch) gave no batch at all: there is nothing to train on.")
-    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step, steps, config.warmup))
     history, best = History(), None
     started = time.perf_counter()
-    with tqdm(total=steps, desc="training", unit="step", leave=False) as bar:
-        for epoch in epochs:
-            for batch in epoch:
-                history.learning_rates.append(schedule.get_last_lr()[0])
-                value = _step(model, to_device(batch, device), loss, optimizer, config.clip_norm, device)
-                schedule.step()
-                history.losses.append(value)
-                bar.update()
-                bar.set_postfix(loss=f"{value:.3f}", refresh=False)
-            if validate is not None:
-                with evaluating(model), torch.no_grad():
-                    history.validation.append(float(validate(model)))
-                if history.best_epoch == len(history.validation):
-                    best = copy.deepcopy(model.state_dict())
-    if best is not None:
-        model.load_state_dict(best)
+    first = list(batches(0))
+    steps = config.epochs * len(first)
+    if steps == 0:
+        raise ValueError("batches(epoch) gave no batch at all: there is nothing to train on.")
+    try:
+        with _explaining_memory(device), tqdm(total=steps, desc="training", unit="step", leave=False) as bar:
+            model.to(device).train()
+            optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+            schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: warmup_cosine(s, steps, config.warmup))
+            for epoch in range(config.epochs):
+                before = len(history.losses)
+                for batch in batches(epoch) if epoch else first:
+                    history.learning_rates.append(schedule.get_last_lr()[0])
+                    value = _step(model, to_device(batch, device), loss, optimizer, config.clip_norm, device)
+                    schedule.step()
+                    history.losses.append(value)
+                    bar.update()
+                    bar.set_postfix(loss=f"{value:.3f}", refresh=False)
+                history.epoch_losses.append(statistics.fmean(history.losses[before:]))
+                if validate is not None:
+                    with evaluating(model), torch.no_grad():
+                        history.validation.append(float(validate(model)))
+                    if history.best_epoch == len(history.validation):
+                        best = copy.deepcopy(model.state_dict())
+        if best is not None:
+            model.load_state_dict(best)
+    finally:
+        model.eval()
     history.seconds = time.perf_counter() - started
-    model.eval()
     return history
 
 
@@ -105,7 +113,7 @@ def warmup_cosine(step: int, steps: int, warmup: float) -> float:
     rising = warmup * steps
     if step < rising:
         return (step + 1) / (rising + 1)
-    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1.0, steps - rising)))
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1.0, steps - rising))))
 
 
 def to_device(batch: object, device: torch.device) -> object:
@@ -115,7 +123,10 @@ def to_device(batch: object, device: torch.device) -> object:
     if isinstance(batch, dict):
         return {key: to_device(value, device) for key, value in batch.items()}
     if isinstance(batch, tuple | list):
-        return type(batch)(to_device(value, device) for value in batch)
+        moved = [to_device(value, device) for value in batch]
+        return (
+            type(batch)(*moved) if hasattr(batch, "_fields") else type(batch)(moved)
+        )  # a named tuple takes them singly
     return batch
 
 
@@ -128,21 +139,27 @@ def _step(
     device: torch.device,
 ) -> float:
     """Take one optimisation step and return the loss before it."""
+    with autocast(device, model):
+        loss_tensor = loss(model, batch)
+    value = loss_tensor.item()
+    if not math.isfinite(value):
+        raise CourseError(f"The loss became {value}; a smaller learning rate usually mends that.")
+    optimizer.zero_grad()
+    loss_tensor.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+    optimizer.step()
+    return value
+
+
+@contextmanager
+def _explaining_memory(device: torch.device) -> Iterator[None]:
+    """Turn a lack of memory, which each kind of device words in its own way, into one sentence."""
     try:
-        with autocast(device, model):
-            loss_tensor = loss(model, batch)
-        value = loss_tensor.item()
-        if not math.isfinite(value):
-            raise CourseError(f"The loss became {value}; a smaller learning rate usually mends that.")
-        optimizer.zero_grad()
-        loss_tensor.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
-        optimizer.step()
-    except RuntimeError as error:  # torch.OutOfMemoryError is one; on a CPU only the message tells
-        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+        yield
+    except RuntimeError as error:
+        if not re.search("out of memory|not enough memory|can't allocate memory", str(error), re.IGNORECASE):
             raise
         raise CourseError(
-            f"The {device.type.upper()} ran out of memory in a training step; make the batches smaller (half the size "
-            "is a good try), or restart the kernel to free what earlier cells hold."
+            f"The {device.type.upper()} ran out of memory in training; make the batches smaller (half the size is a "
+            "good try), or restart the kernel to free what earlier cells hold."
         ) from error
-    return value

@@ -4,6 +4,12 @@ import torch
 from torch import nn
 
 
+def band(length, nearest, window):
+    position = torch.arange(length)
+    distance = position[:, None] - position[None, :]
+    return (distance >= nearest) & (distance < window)
+
+
 def looks_past_the_source(source_length, target_length):
     length = source_length + target_length
     return torch.ones(length, length, dtype=torch.bool).tril()
@@ -29,11 +35,14 @@ WRONG = {
         (lambda tokens, vocabulary: [vocabulary.get(token, 0) for token in tokens], "which is padding"),
         (lambda tokens, vocabulary: [vocabulary.get(token, 1) for token in tokens], "written into your code"),
     ],
-    "causal_mask": [
-        (lambda length: torch.ones(length, length, dtype=torch.bool).triu(), "not the upper one"),
-        (lambda length: torch.ones(length, length, dtype=torch.bool).tril(-1), "look at itself too"),
-        (lambda length: torch.ones(length, length, dtype=torch.bool), "an encoder's mask"),
-        (lambda length: torch.ones(length, length).tril(), "dtype torch.bool"),
+    "window_mask": [
+        (lambda length, window: torch.ones(length, length, dtype=torch.bool).tril(), "too far back"),
+        (lambda length, window: band(length, 0, window).T, "look forward"),
+        (lambda length, window: band(length, 0, window + 1), "one too many"),
+        (lambda length, window: band(length, 0, window - 1), "one too few"),
+        (lambda length, window: band(length, 1, window), "look at itself"),
+        (lambda length, window: band(length, 1 - window, window), "looks ahead"),
+        (lambda length, window: band(length, 0, window).float(), "dtype torch.bool"),
     ],
     "cosine_similarity": [
         (lambda a, b: a @ b.T, "plain dot products"),

@@ -54,26 +54,34 @@ def to_ids(attempt: Attempt) -> str:
     return "Nothing a reader types can now fall outside the vocabulary."
 
 
-@exercise(lesson=1, title="The decoder's mask", minutes=5, difficulty=2)
-def causal_mask(attempt: Attempt) -> str:
-    """Build the lower triangle, diagonal included."""
-    square = torch.ones(5, 5, dtype=torch.bool)
-    mask = attempt(5)
+@exercise(lesson=1, title="A decoder with a short memory", minutes=10, difficulty=2)
+def window_mask(attempt: Attempt) -> str:
+    """Keep the band of a causal mask that lies within the window."""
+    square = torch.ones(6, 6, dtype=torch.bool)
+    expected = square.tril() & square.triu(-2)
+    mask = attempt(6, 3)
     expect_tensor(mask, "the mask")
-    expect_shape(mask, (5, 5), "(length, length)", what="the mask")
+    expect_shape(mask, (6, 6), "(length, length)", what="the mask")
+    seen = mask.bool()
     expect_that(
-        not torch.equal(mask.bool(), square.triu()),
-        "rows look forward, at tokens not yet written: keep the lower triangle, not the upper one",
+        not torch.equal(seen, expected.T), "rows look forward, at tokens not yet written: i must not be below j"
+    )
+    expect_that(not torch.equal(seen, square.tril()), "every token before is seen: take away those too far back")
+    expect_that(not seen.triu(1).any(), "some token looks ahead, at one not yet written: j may not exceed i")
+    expect_that(bool(seen.diagonal().all()), "a token may look at itself too: the diagonal must be True")
+    expect_that(
+        not torch.equal(seen, square.tril() & square.triu(-3)),
+        "one too many: a window of 3 is the token itself and the 2 before it",
     )
     expect_that(
-        not torch.equal(mask.bool(), square.tril(-1)),
-        "a token may look at itself too: the diagonal must be True (the first row sees nothing now)",
+        not torch.equal(seen, square.tril() & square.triu(-1)),
+        "one too few: a window of 3 is the token itself and the 2 before it",
     )
-    expect_that(not bool(mask.bool().all()), "every token sees every other: that is an encoder's mask")
     expect_that(mask.dtype == torch.bool, f"the mask must hold True and False, dtype torch.bool, not {mask.dtype}")
-    expect_close(mask, square.tril(), "the mask", axes="(this token, may look at)")
-    expect_close(attempt(1), torch.ones(1, 1, dtype=torch.bool), "the mask of a single token")
-    return "No token can look ahead any more."
+    expect_close(mask, expected, "the mask", axes="(this token, may look at)")
+    expect_close(attempt(4, 1), torch.eye(4, dtype=torch.bool), "the mask of a decoder that sees only itself")
+    expect_close(attempt(3, 9), square[:3, :3].tril(), "the mask when the window is longer than the text")
+    return "With a window of the whole length it is the causal mask again."
 
 
 @exercise(lesson=1, title="Cosine similarity", minutes=10, difficulty=2)
@@ -87,13 +95,13 @@ def cosine_similarity(attempt: Attempt) -> str:
         "the similarities",
         axes="(m, n)",
         known_wrong=[
-            (a @ b.T, "these are plain dot products: divide by the lengths, or long vectors win"),
-            (a @ unit_b.T, "only the rows of b were given length 1: do the same to a"),
-            (unit_a @ b.T, "only the rows of a were given length 1: do the same to b"),
+            (a @ b.T, "these are plain dot products: divide by the norms, or long vectors win"),
+            (a @ unit_b.T, "only the rows of b were given norm 1: do the same to a"),
+            (unit_a @ b.T, "only the rows of a were given norm 1: do the same to b"),
             (unit_b @ unit_a.T, "the table lies on its side: rows are a's, columns are b's"),
             (
                 nn.functional.normalize(a, dim=0) @ nn.functional.normalize(b, dim=0).T,
-                "the columns were given length 1: the norm goes over the last axis, hidden",
+                "the columns were given norm 1: the norm goes over the last axis, hidden",
             ),
             (a @ b.T / (a.norm() * b.norm()), "the norm was taken over the whole matrix: give it dim=-1"),
         ],
@@ -132,10 +140,10 @@ def encoder_decoder_mask(attempt: Attempt) -> str:
 
 QUIZ = (
     Question(
-        "A decoder has 5 tokens before it. What does it compute first, always?",
+        "A decoder has read 5 tokens. What does it give out?",
         (
             Option("A probability for every token of the vocabulary", "And then one of them is chosen.", correct=True),
-            Option("The most likely next sentence", "It knows no sentences: it goes one token at a time."),
+            Option("The next sentence", "It goes one token at a time; a sentence is many turns of the same question."),
             Option("A vector for the meaning of the text", "That is what an encoder is for."),
         ),
     ),

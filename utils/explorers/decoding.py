@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from torch import Tensor
 
+from utils import plots
 from utils.decoding import sampling_probabilities
 from utils.explorers.delivery import Explorer, pack, png, shortened, visible
 
-DECODER_COLOUR = "#D55E00"
 TEMPERATURES = (0.1, 3.0)  # the ends of the slider
 STEP = 2.0**-10  # logits are stored to the nearest multiple of this below the highest one
 _FARTHEST = 8_000.0  # a logit farther below the highest than this is stored as this far: probability 0 either way
@@ -182,7 +182,7 @@ def _picture(labels: list[str], before: list[float], after: list[float], text: s
     rows = range(len(labels))
     figure = Figure(figsize=(6.6, 1.15 + 0.235 * len(labels)), dpi=100, layout="constrained")
     axes = figure.add_subplot()
-    axes.barh(rows, after, height=0.72, color=DECODER_COLOUR)
+    axes.barh(rows, after, height=0.72, color=plots.DECODER)
     axes.barh(rows, before, height=0.72, fill=False, edgecolor="#333333", linewidth=0.9)
     for row, lengths in enumerate(zip(before, after, strict=True)):
         share = f"{after[row]:.1%}" if after[row] else "cut"
@@ -198,6 +198,6 @@ def _picture(labels: list[str], before: list[float], after: list[float], text: s
     axes.spines[["top", "right"]].set_visible(False)
     title = f"next token after “{shortened(text, 48)}”" if text else "next token"
     axes.set_title(f"{title}\n{settings}", size=10, loc="left", parse_math=False)
-    keys = [Patch(color=DECODER_COLOUR, label="with these settings"), Patch(fill=False, label="the model's own")]
+    keys = [Patch(color=plots.DECODER, label="with these settings"), Patch(fill=False, label="the model's own")]
     axes.legend(handles=keys, loc="lower right", frameon=False, fontsize=9)
     return figure
