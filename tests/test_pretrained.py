@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import os
 import shutil
 import subprocess
@@ -67,6 +68,20 @@ def test_leftovers_of_a_killed_process_are_swept_away(model, shelf):
     (shelf / ".tiny.killed" / "work").mkdir(parents=True)
     pretrained.path("tiny")
     assert listing(shelf) == {"tiny"}
+
+
+def test_leftovers_that_cannot_be_removed_do_no_harm(wheel_model, shelf, monkeypatch):
+    (shelf / ".tiny.killed" / "work").mkdir(parents=True)
+    real = os.rmdir
+
+    def still_written_to(path, **settings):
+        if str(path).endswith("work"):
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
+        real(path, **settings)
+
+    with monkeypatch.context() as busy:
+        busy.setattr(os, "rmdir", still_written_to)
+        assert pretrained.path("tiny") == shelf / "tiny"
 
 
 def test_two_processes_at_once_do_the_work_once(wheel_model, server, shelf):

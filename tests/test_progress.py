@@ -66,6 +66,8 @@ def test_passing_is_remembered_once_with_its_day(folder):
     before = (folder / "progress.json").stat().st_mtime_ns
     Checker(first)(passing)
     assert (folder / "progress.json").stat().st_mtime_ns == before
+    if os.name == "posix":
+        assert (folder / "progress.json").stat().st_mode & 0o777 == 0o600, "nobody else's business"
     record = json.loads((folder / "progress.json").read_text())
     assert set(record["exercises"]["1"]) == {"first"}
     assert len(record["exercises"]["1"]["first"]) == len("2026-01-31")
@@ -172,8 +174,33 @@ def test_a_folder_that_cannot_be_made_does_not_spoil_the_check(tmp_path, monkeyp
     assert "could not be read" in progress.summary()._repr_html_()
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
-def test_a_failed_write_keeps_the_record_and_says_so(folder, monkeypatch, number):
+PROGRAM = """
+from utils.exercises import progress
+give_up(*map(int, sys.argv[1:]))
+print(progress.record_quiz(1, {}))
+"""
+
+
+def test_a_folder_without_permission_is_said(open_folder, monkeypatch, without_rights):
+    monkeypatch.setenv("COURSE_DATA", str(open_folder))
+    open_folder.chmod(0o555)
+    said = without_rights(PROGRAM)
+    open_folder.chmod(0o755)
+    assert said.startswith("Your progress could not be read or saved (Permission denied): set the environment variable")
+    assert list(open_folder.iterdir()) == []
+
+
+def test_a_write_that_really_fails_keeps_the_record(folder, without_room):
+    Checker(first)(passing)
+    kept = (folder / "progress.json").read_bytes()
+    said = without_room(PROGRAM, len(kept))
+    assert said.startswith("Your progress could not be read or saved (File too large): set the environment variable")
+    assert (folder / "progress.json").read_bytes() == kept
+    assert sorted(path.name for path in folder.iterdir() if "lock" not in path.name) == ["progress.json"]
+
+
+def test_a_failed_write_keeps_the_record_and_says_so(folder, monkeypatch):
+    number = errno.ENOSPC
     Checker(first)(passing)
     kept = (folder / "progress.json").read_bytes()
 

@@ -102,7 +102,9 @@ def test_wrong_and_missing_answers_are_said_and_not_recorded(folder):
 
 
 def test_nothing_is_recorded_when_asked_not_to(folder):
-    assert quiz.answer(1, record=False, q1="a", q2="b").passed
+    result = quiz.answer(1, record=False, q1="a", q2="b")
+    assert result.passed
+    assert result.lines[-1] == "All 2 right: well done."
     assert not folder.exists()
 
 

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,42 @@ def test_a_failed_write_leaves_the_old_file_as_it_was(tmp_path):
 
     with pytest.raises(OSError, match="disk full"), storage.replacing(target) as temporary:
         write_half(temporary)
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are another matter on Windows")
+def test_what_is_written_may_be_read_by_all_or_as_few_as_asked(tmp_path):
+    for settings, mode in (({}, 0o644), ({"mode": 0o600}, 0o600)):
+        with storage.replacing(tmp_path / "file.txt", **settings) as temporary:
+            temporary.write_text("whole")
+        assert (tmp_path / "file.txt").stat().st_mode & 0o777 == mode
+
+
+def test_a_drive_that_keeps_no_permissions_will_do(tmp_path, monkeypatch):
+    def refuses(path, mode):
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "chmod", refuses)
+    with storage.replacing(tmp_path / "file.txt") as temporary:
+        temporary.write_text("whole")
+    assert (tmp_path / "file.txt").read_text() == "whole"
+
+
+def test_a_write_that_really_fails_leaves_the_old_file_as_it_was(tmp_path, without_room):
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    program = """
+from pathlib import Path
+from utils import storage
+give_up()
+try:
+    with storage.replacing(Path(sys.argv[1])) as temporary:
+        temporary.write_bytes(bytes(100_000))
+except OSError as error:
+    print(error.strerror)
+"""
+    assert without_room(program, target) == "File too large"
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 

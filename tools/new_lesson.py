@@ -41,7 +41,6 @@ def create(number: int, root: Path = notebook_files.FOLDER.parent) -> list[Path]
     for path, text in texts.items():
         with replacing(path) as temporary:
             temporary.write_text(text, "utf-8")
-            temporary.chmod(0o644)
     notebook_files.write(empty_lesson(lesson), notebook)
     subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", notebook, *texts], check=True)
     return [notebook, *texts]

@@ -28,7 +28,6 @@ def write(notebook: NotebookNode, path: Path) -> None:
     nbformat.validate(notebook)
     with replacing(path) as temporary:
         nbformat.write(notebook, temporary)
-        temporary.chmod(0o644)
 
 
 def tidy(notebook: NotebookNode) -> None:

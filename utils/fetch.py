@@ -62,8 +62,6 @@ def explaining_disk_errors(description: str, folder: Path) -> Iterator[None]:
     """Turn an ``OSError`` from writing ``description`` into ``folder`` into a ``CourseError`` of one sentence."""
     try:
         yield
-    except CourseError:
-        raise
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise disk_full(description, folder) from error

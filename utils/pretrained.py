@@ -141,8 +141,14 @@ def prefetch() -> list[Prefetched]:
 
 
 def status() -> str:
-    """Return a few words for the setup line: the default models and whether they are here. Nothing is hashed."""
-    missing = [name for name in DEFAULTS if not model_cache.is_present(MODELS[name])]
+    """Return a few words for the setup line: the default models and whether they are here. Nothing is hashed.
+
+    It never raises: a cache that cannot be read is said in a sentence.
+    """
+    try:
+        missing = [name for name in DEFAULTS if not model_cache.is_present(MODELS[name])]
+    except CourseError as error:
+        return str(error)
     if not missing:
         return f"{' and '.join(DEFAULTS)}, on this machine"
     verb = "is" if len(missing) == 1 else "are"

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import platformdirs
@@ -22,10 +22,11 @@ def data_folder() -> Path:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, mode: int = 0o644) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it onto ``path`` on success, remove it on failure.
 
-    Readers see the old file or the new one, never a part of either. Raises ``OSError`` as the file system does.
+    Readers see the old file or the new one, never a part of either, with the permissions ``mode``: by default everyone
+    may read it, as where a classroom shares one folder. Raises ``OSError`` as the file system does.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -33,6 +34,13 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
+        set_mode(temporary, mode)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def set_mode(path: Path, mode: int) -> None:
+    """Give ``path`` the permissions ``mode`` where the file system keeps any: some mounted drives refuse to."""
+    with suppress(OSError):
+        path.chmod(mode)

@@ -98,6 +98,8 @@ class Wheel:
             return fetch.refused(description, "the package index", int(refusal[1]))
         lines = [line.strip() for line in output.splitlines() if line.strip()]
         errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+        if errors[-1:] == ["Exception:"]:  # pip's own traceback follows, and its last line is the reason
+            errors = lines
         reason = (errors or lines or ["it gave no reason"])[-1].rstrip(".")
         return CourseError(
             f"{description} could not be fetched by pip ({reason}); "

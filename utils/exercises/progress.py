@@ -105,7 +105,7 @@ def _locked() -> Iterator[None]:
 
 
 def _write(record: Record) -> None:
-    with storage.replacing(progress_file()) as temporary:
+    with storage.replacing(progress_file(), mode=0o600) as temporary:
         temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
 
 

@@ -134,12 +134,7 @@ def answer(lesson: int, *, record: bool = True, **answers: str | None) -> QuizRe
     lines += [f"✗ {name}. This quiz has {names[0]} to {names[-1]} only." for name in answers if name not in names]
     right = sum(sign == "✓" for sign, _ in marks)
     passed = right == len(lines)
-    closing = (
-        f"All {right} right: the quiz of lesson {lesson} is done." if passed else f"{right} of {len(names)} right."
-    )
-    if passed and record:
-        letters = {name: answers[name].strip().upper() for name in names}
-        closing = f"All {right} right: well done." if passed else f"{right} of {len(names)} right."
+    closing = f"All {right} right: well done." if passed else f"{right} of {len(names)} right."
     if passed and record:
         letters = {name: answers[name].strip().upper() for name in names}
         closing = f"{closing} {progress.record_quiz(lesson, letters)}".strip()
