@@ -8,7 +8,7 @@ from nbformat.v4 import new_output
 
 from tools import notebook_files
 from tools.new_lesson import empty_lesson
-from utils.course import LESSONS
+from utils.lessons import LESSONS
 
 LESSON = LESSONS[3]
 PIXEL = base64.b64encode(

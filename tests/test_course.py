@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from utils import course, plots, pretrained
+from utils.lessons import LESSONS
 
 
 @pytest.fixture
@@ -69,10 +70,10 @@ def test_a_claim_takes_what_comparisons_give(capsys, holds):
 
 
 def test_there_are_fourteen_lessons_in_order():
-    assert [lesson.number for lesson in course.LESSONS] == list(range(1, 15))
-    assert course.LESSONS[0].file == "01_introduction.ipynb"
-    assert course.LESSONS[-1].file == "14_resources.ipynb"
-    assert len({lesson.title for lesson in course.LESSONS}) == 14
+    assert [lesson.number for lesson in LESSONS] == list(range(1, 15))
+    assert LESSONS[0].file == "01_introduction.ipynb"
+    assert LESSONS[-1].file == "14_resources.ipynb"
+    assert len({lesson.title for lesson in LESSONS}) == 14
 
 
 def test_what_colab_is_asked_to_install_leaves_its_own_packages_alone():

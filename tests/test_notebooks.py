@@ -4,7 +4,7 @@ import pytest
 
 from tests import home_definitions, notebook_rules
 from tools import notebook_files
-from utils.course import LESSONS
+from utils.lessons import LESSONS
 
 NOTEBOOKS = sorted(notebook_files.FOLDER.glob("*.ipynb"))
 

@@ -34,17 +34,19 @@ def third(attempt):
 
 
 QUESTION = Question("Why?", (Option("a", "Yes.", correct=True), Option("b", "No."), Option("c", "No.")))
-LESSONS = {
-    1: SimpleNamespace(TITLE="Intro & <more>", first=first, second=second, QUIZ=(QUESTION,)),
-    3: SimpleNamespace(TITLE="Decoders", third=third),
+MODULES = {
+    1: SimpleNamespace(first=first, second=second, QUIZ=(QUESTION,)),
+    3: SimpleNamespace(third=third),
 }
+TITLES = tuple(SimpleNamespace(title=title) for title in ("Intro & <more>", "Encoders", "Decoders", *[""] * 11))
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(registry, "written_lessons", lambda: list(LESSONS))
-    monkeypatch.setattr(registry, "lesson_module", LESSONS.get)
+    monkeypatch.setattr(registry, "written_lessons", lambda: list(MODULES))
+    monkeypatch.setattr(registry, "lesson_module", MODULES.get)
+    monkeypatch.setattr(progress, "LESSONS", TITLES)
     return tmp_path / "data"
 
 
@@ -247,9 +249,7 @@ def test_reset_forgets_one_lesson_or_all_and_keeps_a_backup(folder):
     progress.record_quiz(1, {"q1": "a"})
     whole = (folder / "progress.json").read_bytes()
     said = progress.reset(1)
-    assert said.note == "Lesson 1 is forgotten; the record before is kept in progress.backup-1.json.".replace(
-        " in ", " as "
-    )
+    assert said.note == "Lesson 1 is forgotten; the record before is kept as progress.backup-1.json."
     assert [lesson.done for lesson in said.lessons] == [(), ("third",)]
     assert said.lessons[0].quiz is False
     assert (folder / "progress.backup-1.json").read_bytes() == whole

@@ -9,11 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from utils.course import LESSONS, ROOT
+from utils.course import ROOT
+from utils.lessons import LESSONS
 
 # A module of utils imports only from those before it; a package's own modules may import one another.
 ORDER = (
-    *("errors", "storage", "device", "fetch", "gguf_conversion", "hub", "wheels", "model_cache", "pretrained"),
+    *(
+        "errors",
+        "lessons",
+        "storage",
+        "device",
+        "fetch",
+        "gguf_conversion",
+        "hub",
+        "wheels",
+        "model_cache",
+        "pretrained",
+    ),
     *("data", "text", "recurrent", "decoding", "training", "metrics", "plots", "explorers", "exercises", "course"),
 )
 MOST_LINES = 250

@@ -32,7 +32,7 @@ QUIZ = (
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "data"))
-    modules = {1: SimpleNamespace(TITLE="Intro", QUIZ=QUIZ), 2: SimpleNamespace(TITLE="No quiz")}
+    modules = {1: SimpleNamespace(QUIZ=QUIZ), 2: SimpleNamespace()}
     monkeypatch.setattr(registry, "written_lessons", lambda: list(modules))
     monkeypatch.setattr(registry, "lesson_module", modules.__getitem__)
     return tmp_path / "data"

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tools.lesson_template import launch_links, setup_cell
-from utils.course import LESSONS, REPOSITORY, REVISION, ROOT, SMALL_PACKAGES
+from utils.course import REPOSITORY, REVISION, ROOT, SMALL_PACKAGES
+from utils.lessons import LESSONS
 
 NEVER_TOUCHED = {"torch", "transformers", "numpy", "ipywidgets"}
 

@@ -9,7 +9,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from tests import notebook_rules
 from tools import new_lesson, notebook_files, run_notebooks, stamp
-from utils.course import LESSONS
+from utils.lessons import LESSONS
 
 LESSON = LESSONS[3]
 

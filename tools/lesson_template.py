@@ -1,6 +1,7 @@
 """What every lesson shares to the letter: the setup cell and the line of launch links."""
 
-from utils.course import LESSONS, REPOSITORY, REVISION, Lesson
+from utils.course import REPOSITORY, REVISION
+from utils.lessons import LESSONS, Lesson
 
 _SETUP = """\
 # The same cell in every lesson: it finds the course's folder (on Colab it fetches it first) and says what it runs on.

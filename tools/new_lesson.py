@@ -9,7 +9,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 
 from tools import notebook_files, skeleton
-from utils.course import LESSONS, Lesson
+from utils.lessons import LESSONS, Lesson
 from utils.storage import replacing
 
 

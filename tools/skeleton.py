@@ -7,7 +7,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from tools import notebook_files
 from tools.lesson_template import SETUP_TAGS, launch_links, setup_cell
-from utils.course import LESSONS, Lesson
+from utils.lessons import LESSONS, Lesson
 
 EXERCISES = ("first", "second", "third")
 SECTIONS = ("The first idea", "The second idea", "The third idea", "The fourth idea", "The fifth idea")
@@ -166,8 +166,7 @@ def checks(lesson: Lesson) -> str:
     """Return the source of the module that checks the lesson's exercises and holds its quiz."""
     start = (
         f'"""Checks and quiz of lesson {lesson.number}."""\n\nimport torch\n\n'
-        "from utils.exercises import Attempt, Option, Question, exercise, expect_close\n\n"
-        f'TITLE = "{lesson.title}"\n'
+        "from utils.exercises import Attempt, Option, Question, exercise, expect_close\n"
     )
     each = (
         _CHECK.format(number=lesson.number, title=_title(lesson, n), function=function_name(lesson, n))

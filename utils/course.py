@@ -1,8 +1,7 @@
-"""What a notebook's setup cell calls, and what the course is: its lessons, its address, its claims."""
+"""What a notebook's setup cell calls, where the course lives, and how a lesson makes a claim."""
 
 import platform
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -19,39 +18,6 @@ REVISION = "v0.1.0"
 # What a lesson imports and Colab may lack, at the pins of requirements.txt. None of these brings in torch or another
 # numpy, transformers or ipywidgets than the one that is there.
 SMALL_PACKAGES = ("sacrebleu==2.6.0", "rouge-score==0.1.2", "gguf==0.19.0")
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """One notebook of the course."""
-
-    number: int
-    file: str
-    title: str
-
-
-LESSONS = tuple(
-    Lesson(number, f"{number:02d}_{name}.ipynb", title)
-    for number, (name, title) in enumerate(
-        [
-            ("introduction", "Introduction"),
-            ("encoders_in_detail", "Encoders in detail"),
-            ("decoders_explained", "Decoders explained"),
-            ("encoder_decoder_architecture", "The encoder–decoder architecture"),
-            ("attention_mechanism", "The attention mechanism"),
-            ("transformer_architecture", "The Transformer architecture"),
-            ("bert", "BERT"),
-            ("gpt", "GPT"),
-            ("machine_translation", "Machine translation"),
-            ("text_summarization", "Text summarisation"),
-            ("comparing_architectures", "Comparing architectures"),
-            ("fine_tuning", "Fine-tuning"),
-            ("challenges_and_future", "Challenges and future"),
-            ("resources", "Resources"),
-        ],
-        start=1,
-    )
-)
 
 
 def setup(seed: int = 0) -> str:

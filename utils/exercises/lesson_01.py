@@ -15,9 +15,6 @@ from utils.exercises import (
     expect_that,
 )
 
-TITLE = "Introduction"
-GIVEN: dict[str, object] = {}
-
 
 @exercise(lesson=1, title="Tokens to ids", minutes=5, difficulty=1)
 def to_ids(attempt: Attempt) -> str:

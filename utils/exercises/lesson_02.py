@@ -5,9 +5,6 @@ from torch import Tensor
 
 from utils.exercises import Attempt, Option, Question, exercise, expect_close, expect_tensor, expect_that
 
-TITLE = "Encoders in detail"
-GIVEN: dict[str, object] = {}
-
 
 def _mask(lengths: Tensor, longest: int) -> Tensor:
     return torch.arange(longest) < lengths[:, None]

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from utils import storage
 from utils.exercises import registry
+from utils.lessons import LESSONS
 
 SCHEMA = 1
 LOCK_SECONDS = 10
@@ -199,7 +200,7 @@ def _summarise(record: Record, note: str) -> Summary:
         names = [exercise.name for exercise in registry.exercises_of(lesson)]
         done, remaining = (tuple(n for n in names if (n in solved) is wanted) for wanted in (True, False))
         quiz = str(lesson) in record["quizzes"] if hasattr(module, "QUIZ") else None
-        lessons.append(LessonProgress(lesson, module.TITLE, done, remaining, quiz))
+        lessons.append(LessonProgress(lesson, LESSONS[lesson - 1].title, done, remaining, quiz))
     return Summary(tuple(lessons), note)
 
 
@@ -215,8 +216,8 @@ def summary() -> Summary:
 
 def reset(lesson: int | None = None) -> Summary:
     """Forget one lesson, or all of them, and return the summary; the record before is kept in a backup file."""
-    if lesson is not None and lesson not in registry.LESSONS:
-        raise ValueError(f"lesson is {lesson!r}: choose one of 1 to {registry.LESSONS.stop - 1}, or None for all.")
+    if lesson is not None and lesson not in range(1, len(LESSONS) + 1):
+        raise ValueError(f"lesson is {lesson!r}: choose one of 1 to {len(LESSONS)}, or None for all.")
     try:
         with _locked():
             record, note = _read()

@@ -7,7 +7,8 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-LESSONS = range(1, 15)
+from utils.lessons import LESSONS
+
 HARDEST = 5
 
 
@@ -33,8 +34,8 @@ def exercise(
     show when it is right. ``difficulty`` runs from 1 to 5. ``changes_inputs`` is for exercises whose very job is to
     change an argument, such as a training step.
     """
-    if lesson not in LESSONS:
-        raise ValueError(f"lesson is {lesson}: choose one of {LESSONS.start} to {LESSONS.stop - 1}.")
+    if lesson not in range(1, len(LESSONS) + 1):
+        raise ValueError(f"lesson is {lesson}: choose one of 1 to {len(LESSONS)}.")
     if not 1 <= difficulty <= HARDEST:
         raise ValueError(f"difficulty is {difficulty}: choose 1 (easy) to {HARDEST} (hard).")
     if minutes < 1:
@@ -52,7 +53,7 @@ def _module_name(lesson: int) -> str:
 
 def written_lessons() -> list[int]:
     """Return the numbers of the lessons that have exercises."""
-    return [lesson for lesson in LESSONS if find_spec(_module_name(lesson)) is not None]
+    return [lesson.number for lesson in LESSONS if find_spec(_module_name(lesson.number)) is not None]
 
 
 def lesson_module(lesson: int) -> ModuleType:
