@@ -1,7 +1,7 @@
 """Wrong answers to the exercises of lesson 3, and a piece of what each must be told."""
 
 import torch
-from torch.nn import functional as F
+import torch.nn.functional as F
 
 
 def _losses(logits, targets):
@@ -64,7 +64,7 @@ WRONG = {
         (lambda logits, k: _masked(logits, k, rest=0.0), "fair score"),
         (lambda logits, k: _masked(logits, k, dim=0), "best rows"),
         (lambda logits, k: _masked(logits, k).softmax(-1), "probabilities already"),
-        (lambda logits, k: logits.topk(k).values, "lost their places"),
+        (lambda logits, k: logits.topk(k).values, "lost their positions"),
         (lambda logits, k: logits.topk(k).indices, "ids of the k best"),
         (lambda logits, k: logits.masked_fill(logits <= logits.topk(k).values[..., -1:], -torch.inf), "one too few"),
     ],

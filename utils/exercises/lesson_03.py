@@ -3,8 +3,8 @@
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
-from torch.nn import functional as F
 
 from utils.exercises import (
     Attempt,
@@ -18,13 +18,10 @@ from utils.exercises import (
     expect_tuple,
 )
 
-TITLE = "Decoders explained"
-GIVEN: dict[str, Any] = {}
-
 
 @exercise(lesson=3, title="Inputs and targets", minutes=5, difficulty=1)
 def next_token_pairs(attempt: Attempt) -> str | None:
-    """Shift a batch of sentences by one place."""
+    """Shift a batch of sentences by one position."""
     ids = torch.tensor([[2, 15, 11, 18, 3], [2, 27, 14, 21, 3], [2, 12, 19, 30, 3], [2, 25, 16, 22, 3]])
     inputs, targets = expect_tuple(attempt(ids), ("inputs", "targets"))
     right_inputs, right_targets = ids[:, :-1], ids[:, 1:]
@@ -113,8 +110,8 @@ def keep_top_k(attempt: Attempt) -> str | None:
             (kept(logits, 3, dim=0), "this keeps the best rows for each token: choose along the last axis"),
             (right.softmax(-1), "these are probabilities already: return the logits, the softmax comes later"),
             (kept(logits.softmax(-1), 3, rest=torch.tensor(0.0)), "these are probabilities: return logits"),
-            (top.values, "the k best logits have lost their places in the vocabulary: keep the shape of the input"),
-            (top.indices, "these are the ids of the k best: keep their logits, in place, and -inf elsewhere"),
+            (top.values, "the k best logits have lost their positions in the vocabulary: keep the shape of the input"),
+            (top.indices, "these are the ids of the k best: keep their logits, in position, and -inf elsewhere"),
             (torch.where(logits > top.values[:, -1:], logits, nothing), "one too few: the k-th best stays too (>=)"),
         ],
     )
@@ -125,7 +122,7 @@ def keep_top_k(attempt: Attempt) -> str | None:
 
 
 class _Script:
-    """A decoder that knows one sentence by heart and finds its place in it by the state alone."""
+    """A decoder that knows one sentence by heart and finds its position in it by the state alone."""
 
     script = (7, 5, 7, 9, 5, 2, 8)
     end_id = 2
@@ -144,13 +141,15 @@ class _Script:
             isinstance(token, int) and not isinstance(token, bool),
             "the step takes one token id: argmax().item() is one",
         )
-        place = 0 if state is None else state
-        expect_that(isinstance(place, int), "the step was given something that is no state: pass back what it returned")
-        expected = 4 if place == 0 else self.script[(place - 1) % len(self.script)]
-        self.states.append((place, token, expected))
+        position = 0 if state is None else state
+        expect_that(
+            isinstance(position, int), "the step was given something that is no state: pass back what it returned"
+        )
+        expected = 4 if position == 0 else self.script[(position - 1) % len(self.script)]
+        self.states.append((position, token, expected))
         logits = torch.linspace(-1.0, -2.0, 12)
-        logits[self.script[place % len(self.script)]] = 3.0
-        return logits, place + 1
+        logits[self.script[position % len(self.script)]] = 3.0
+        return logits, position + 1
 
 
 @exercise(lesson=3, title="Write the greedy loop", minutes=15, difficulty=3)
@@ -175,8 +174,8 @@ def greedy_continuation(attempt: Attempt) -> str | None:
             ([right[0]], "one token is not a continuation: loop until end_id or limit"),
         ],
     )
-    for place, token, expected in model.states:
-        message = f"step {place + 1} was given token {token}: feed back the token just chosen, which was {expected}"
+    for position, token, expected in model.states:
+        message = f"step {position + 1} was given token {token}: feed back the token just chosen, which was {expected}"
         expect_that(token == expected, message)
     expect_that(model.calls == 6, f"the step was called {model.calls} times for 6 choices: call it once a token")
     short = attempt(_Script(), 4, _Script.end_id, 3)
@@ -195,7 +194,7 @@ def greedy_continuation(attempt: Attempt) -> str | None:
 
 QUIZ = (
     Question(
-        "The decoder's output for one token is a row of 10,000 numbers between about -1 and 1. What are they?",
+        "The decoder's output for one token is a row of 10,000 numbers between about -1.5 and 1.6. What are they?",
         (
             Option("Probabilities of the next token", "Some are negative and they do not sum to 1."),
             Option("Logits: scores that a softmax turns into probabilities", "Only differences count.", correct=True),
@@ -206,7 +205,11 @@ QUIZ = (
         "During training with teacher forcing, what does the decoder read at step 5?",
         (
             Option("Its own prediction of step 4", "That is free running, as in generation."),
-            Option("The real tokens up to step 5, and the state they left", "Whatever it predicted.", correct=True),
+            Option(
+                "The real token just before it, and the state the real tokens left",
+                "Whatever it predicted.",
+                correct=True,
+            ),
             Option("The token it is to predict", "Then there would be nothing to predict: targets are shifted by one."),
             Option("Nothing but the state", "Each step reads a token and the state."),
         ),
