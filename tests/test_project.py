@@ -30,7 +30,7 @@ ORDER = (
 )
 MOST_LINES = 250
 MODULES = sorted((ROOT / "utils").rglob("*.py"))
-FOLDERS = ("utils", "tests", "tools", "notebooks", ".ci", ".github")
+FOLDERS = ("utils", "tests", "tools", "benchmarks", "notebooks", ".ci", ".github")
 TEXTS = sorted(
     path
     for place in (ROOT.glob("*.*"), (ROOT / "Makefile",), *((ROOT / folder).rglob("*") for folder in FOLDERS))
@@ -122,7 +122,7 @@ def test_what_is_imported_is_pinned():
     names = {"sklearn": "scikit-learn", "rouge_score": "rouge-score", "PIL": "pillow", "IPython": "ipykernel"}
     names |= {"traitlets": "ipykernel", "jupyter_client": "ipykernel", "httpx": "huggingface_hub"}
     pinned = {line.split("==")[0] for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines()}
-    own = {"utils", "tests", "tools", *(path.stem for path in (ROOT / "tests").glob("*.py"))}
+    own = {"utils", "tests", "tools", "benchmarks", *(path.stem for path in (ROOT / "tests").glob("*.py"))}
     missing = set()
     for path in TEXTS:
         if path.suffix == ".py":

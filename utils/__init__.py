@@ -2,7 +2,7 @@
 
 import os
 
-# PyTorch's threads wait for one another in a busy loop, and on a machine that has anything else to do the small models
-# of this course then train several times slower. Waiting asleep costs next to nothing; it must be said before PyTorch
-# is first imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# On Linux, PyTorch's threads wait for one another in a long busy loop, and beside other busy programs the small models
+# of this course then train at half the speed or less. A short loop costs a few per cent on an idle machine
+# (benchmarks/RESULTS.md). It must be said before PyTorch is first imported.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
