@@ -5,12 +5,12 @@ import json
 import os
 import subprocess
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
+from html_page import Page
 
 from utils.exercises import Option, Question, exercise, progress, registry
 from utils.exercises.harness import Checker
@@ -91,25 +91,8 @@ def test_a_finished_quiz_is_remembered():
     assert lesson.cells()[2] == "done"
 
 
-class Tags(HTMLParser):
-    def __init__(self, page):
-        super().__init__()
-        self.open, self.seen, self.text = [], [], []
-        self.feed(page)
-
-    def handle_starttag(self, tag, attributes):
-        self.open.append(tag)
-        self.seen.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text.append(data)
-
-
 def test_table_is_sound_html_with_headers_and_no_colours():
-    page = Tags(progress.Summary(progress.summary().lessons, "a < b")._repr_html_())
+    page = Page(progress.Summary(progress.summary().lessons, "a < b")._repr_html_())
     assert not page.open
     assert [a["scope"] for tag, a in page.seen if tag == "th"] == ["col"] * 4 + ["row"] * 2
     assert {attributes.get("style") for _, attributes in page.seen} == {None, "text-align: left"}

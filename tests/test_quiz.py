@@ -1,10 +1,10 @@
 """The quiz as data, as a page without a kernel, and as marked by the kernel."""
 
 import json
-from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import pytest
+from html_page import Page
 
 from utils.exercises import Option, Question, quiz, registry
 
@@ -36,23 +36,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "written_lessons", lambda: list(modules))
     monkeypatch.setattr(registry, "lesson_module", modules.__getitem__)
     return tmp_path / "data"
-
-
-class Page(HTMLParser):
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.seen, self.text = [], [], ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.open.append(tag)
-        self.seen.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
 
 
 def test_page_holds_every_option_folded_with_its_feedback():
