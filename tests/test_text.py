@@ -13,6 +13,7 @@ from utils.text import (
     Tokenizer,
     length_buckets,
     pad,
+    split_words,
     train_bpe_tokenizer,
     train_word_tokenizer,
 )
@@ -108,12 +109,34 @@ def test_training_takes_any_text(train):
     assert tokenizer.token(tokenizer.end_id) == END
 
 
-def test_words_are_cut_as_they_are_read():
-    tokenizer = train_word_tokenizer(["Don't stop (now), l'ami: 3.5!"])
-    pieces = tokenizer.tokens("Don't stop (now), l'ami: 3.5!")
-    assert pieces == ["Don'", "t", "stop", "(", "now", ")", ",", "l'", "ami", ":", "3", ".", "5", "!"]
-    assert tokenizer.decode(tokenizer.encode("Don't stop (now), l'ami!")) == "Don't stop (now), l'ami!"
-    assert tokenizer.tokens("stop croissant") == ["stop", UNKNOWN]
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Don't stop (now), l'ami: 3.5!", "Do n't stop ( now ) , l' ami : 3 . 5 !"),
+        ("I'm at Anna's, we'll see", "I 'm at Anna 's , we 'll see"),
+        ("She CAN'T; it’s late", "She CA N'T ; it ’s late"),
+        ("Qu'est-ce qu'il n'a pas ?", "Qu' est- ce qu' il n' a pas ?"),
+        ("vingt-deux o'clock aujourd'hui", "vingt- deux o' clock aujourd' hui"),
+        ("'s 'll don' -a", "' s ' ll don ' - a"),
+    ],
+)
+def test_words_are_cut_as_they_are_read(text, words):
+    assert split_words(text) == words.split(" ")
+    assert train_word_tokenizer([text]).tokens(text) == words.split(" ")
+
+
+def test_decoding_closes_up_what_was_cut():
+    text = "I don't know Anna's (old) friend: it's ten o'clock, they'll be late!"
+    tokenizer = train_word_tokenizer([text])
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+    assert tokenizer.tokens("know croissant") == ["know", UNKNOWN]
+
+
+def test_french_keeps_its_spaces():
+    text = "Qu'est-ce que l'ami dit : vingt-deux ; non, attends ! Où vas-tu ?"
+    french, english = (train_word_tokenizer([text], french_spacing=spacing) for spacing in (True, False))
+    assert french.decode(french.encode(text)) == text
+    assert english.decode(english.encode(text)) == "Qu'est-ce que l'ami dit: vingt-deux; non, attends! Où vas-tu?"
 
 
 def test_the_settings_of_the_word_tokeniser():

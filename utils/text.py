@@ -11,10 +11,17 @@ from torch import Tensor
 
 PAD, UNKNOWN, START, END = "<pad>", "<unk>", "<s>", "</s>"
 SPECIAL_TOKENS = (PAD, UNKNOWN, START, END)  # ids 0, 1, 2, 3 in every tokeniser the course trains
-# A word keeps the apostrophe or hyphen that ties it to the next (l'ami → l' + ami, vingt-deux → vingt- + deux); other
-# marks stand alone. Decoding closes up just those places, so a sentence comes back as it was.
-_WORD = r"\w+['’-](?=\w)|\w+|[^\w\s]"
-_SPACE_TO_CLOSE = re.compile(r"(?<=\w['’-]) (?=\w)| (?=[.,;:!?…)\]}%])|(?<=[(\[{]) ")
+# English clitics stand alone, as in the Penn Treebank (don't → do + n't, Anna's → Anna + 's); otherwise a word keeps
+# the apostrophe or hyphen that ties it to the next (l'ami → l' + ami, vingt-deux → vingt- + deux); other marks stand
+# alone. Decoding closes up just those places, so a sentence comes back as it was.
+_CLITIC = r"(?:n['’]t|(?<=\w)['’](?:s|m|re|ve|ll|d))\b"
+_WORD = rf"(?i)\w+?(?=n['’]t\b)|{_CLITIC}|\w+(?={_CLITIC})|\w+['’-](?=\w)|\w+|[^\w\s]"
+_WORDS = pre_tokenizers.Sequence(
+    [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split(tokenizers.Regex(_WORD), behavior="isolated")]
+)
+_CLOSED = r"(?<=\w['’-]) (?=\w)|(?<=\w) (?=(?:n['’]t|['’](?:s|m|re|ve|ll|d))\b)|(?<=[(\[{]) "
+_ENGLISH_SPACE = re.compile(rf"(?i){_CLOSED}| (?=[.,;:!?…)\]}}%])")
+_FRENCH_SPACE = re.compile(rf"(?i){_CLOSED}| (?=[.,…)\]}}])")
 
 
 class Tokenizer:
@@ -57,23 +64,33 @@ class Tokenizer:
         return piece
 
 
+def split_words(text: str) -> list[str]:
+    """Return the words and marks of ``text``, cut as by word-level tokenisers: ``I'm here.`` gives ``I 'm here .``."""
+    return [piece for piece, _ in _WORDS.pre_tokenize_str(_valid_unicode(text))]
+
+
 def train_word_tokenizer(
-    texts: Iterable[str], *, max_vocabulary: int = 10_000, min_count: int = 1, lowercase: bool = False
+    texts: Iterable[str],
+    *,
+    max_vocabulary: int = 10_000,
+    min_count: int = 1,
+    lowercase: bool = False,
+    french_spacing: bool = False,
 ) -> Tokenizer:
     """Build a word-level tokeniser: the most frequent words and marks get ids, all others become ``<unk>``.
 
     ``max_vocabulary`` counts the four special tokens; ``min_count`` is how often a word must be seen to get an id.
+    With ``french_spacing`` decoding leaves the space that French puts before ``? ! : ; %``.
     """
     backend = tokenizers.Tokenizer(models.WordLevel(unk_token=UNKNOWN))
     backend.normalizer = normalizers.Sequence([normalizers.NFC(), *([normalizers.Lowercase()] if lowercase else [])])
-    backend.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split(tokenizers.Regex(_WORD), behavior="isolated")]
-    )
+    backend.pre_tokenizer = _WORDS
     trainer = trainers.WordLevelTrainer(
         vocab_size=max_vocabulary, min_frequency=min_count, special_tokens=list(SPECIAL_TOKENS), show_progress=False
     )
     backend.train_from_iterator((_valid_unicode(text) for text in texts), trainer)
-    return Tokenizer(backend, join=lambda pieces: _SPACE_TO_CLOSE.sub("", " ".join(pieces)))
+    closed = _FRENCH_SPACE if french_spacing else _ENGLISH_SPACE
+    return Tokenizer(backend, join=lambda pieces: closed.sub("", " ".join(pieces)))
 
 
 def train_bpe_tokenizer(texts: Iterable[str], *, vocabulary: int = 2_000) -> Tokenizer:
