@@ -25,6 +25,8 @@ ORDER = (
         "wheels",
         "model_cache",
         "pretrained",
+        "number_words",
+        "downloads",
     ),
     *("data", "text", "recurrent", "decoding", "training", "metrics", "plots", "explorers", "exercises", "course"),
 )

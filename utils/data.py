@@ -1,12 +1,149 @@
-"""The texts the course learns from: plain English prose, and numbers in two languages."""
+"""The texts the course learns from: its own corpora (``utils/corpora``, with a card each) and real ones, downloaded."""
 
+import csv
+import hashlib
+import json
 import re
+from dataclasses import dataclass
+from pathlib import Path
 from pydoc_data.topics import topics
+from typing import Generic, NamedTuple, TypeVar
 
+from utils import downloads, number_words
+
+Example = TypeVar("Example")
+Link = tuple[int, int]  # (position in the English words, position in the French words), both counted from 0
+
+CORPORA = Path(__file__).parent / "corpora"
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 _EMPHASIS = re.compile(r"\*(\S[^*]*?)\*")
 _CODE_MARKS = re.compile(r"::=|>>>|\.\.\.|[{}|\\=<>\[\]`^@#~%]|  ")
+
+
+@dataclass(frozen=True)
+class Splits(Generic[Example]):
+    """A corpus in three parts: to learn from, to choose settings by, and to measure on once."""
+
+    train: list[Example]
+    validation: list[Example]
+    test: list[Example]
+
+
+class Pair(NamedTuple):
+    """A sentence in two languages. ``tag`` names its main phenomenon; ``origin`` is how it came about."""
+
+    english: str
+    french: str
+    tag: str
+    origin: str  # "written" one by one, a grammar "drill", or a "caption" of a photograph
+
+
+class Alignment(NamedTuple):
+    """A sentence pair cut into words, and which word translates which. ``possible`` links include the sure ones."""
+
+    english: list[str]
+    french: list[str]
+    sure: frozenset[Link]
+    possible: frozenset[Link]
+
+
+class Review(NamedTuple):
+    """What somebody wrote about a film; ``label`` is 1 if they liked it, 0 if they did not."""
+
+    text: str
+    label: int
+    kind: str  # plain, contrast, negation, irony, faint-praise; "snippet" in the downloaded set
+
+
+class Article(NamedTuple):
+    """A short news article. ``key_sentences`` are the indices into ``sentences`` that a careful reader would keep."""
+
+    headline: str
+    paragraphs: list[list[str]]
+    summary: list[str]
+    key_sentences: list[int]
+
+    @property
+    def sentences(self) -> list[str]:
+        """All sentences, in order."""
+        return [sentence for paragraph in self.paragraphs for sentence in paragraph]
+
+
+class Headline(NamedTuple):
+    """The first sentence of a news item and its headline."""
+
+    sentence: str
+    headline: str
+
+
+def load_pairs(source: str = "en_fr") -> Splits[Pair]:
+    """Return English–French sentence pairs: the course's own (``"en_fr"``), or ``"multi30k"`` from the internet.
+
+    Multi30k is fetched once and kept; 29,000 captions to train on, 1,014 to validate, 1,000 to test. Raises
+    ``CourseError`` when it cannot be fetched, ``ValueError`` for another source.
+    """
+    if source == "en_fr":
+        return _splits(
+            (row["split"], Pair(row["english"], row["french"], row["tag"], row["origin"])) for row in _rows("en_fr.tsv")
+        )
+    if source == "multi30k":
+        parts = {"train": "train", "validation": "val", "test": "test_2016_flickr"}
+        return _splits(
+            (split, Pair(english, french, "caption", "caption"))
+            for split, part in parts.items()
+            for english, french in downloads.multi30k(part)
+        )
+    raise ValueError(f'there are no sentence pairs called {source!r}; the sources are "en_fr" and "multi30k".')
+
+
+def load_alignments() -> list[Alignment]:
+    """Return the gold word alignments of 100 test pairs, in words as ``utils.text.split_words`` cuts them."""
+    return [
+        Alignment(
+            row["english"].split(" "),
+            row["french"].split(" "),
+            sure := _links(row["sure"]),
+            sure | _links(row["possible"]),
+        )
+        for row in _rows("alignments.tsv")
+    ]
+
+
+def load_reviews(source: str = "reviews") -> Splits[Review]:
+    """Return labelled film reviews: the course's own, or ``"sentence-polarity"`` from the internet.
+
+    The sentence polarity set is fetched once and kept; as it comes without a split, a tenth of it goes to validation
+    and a tenth to test, chosen by each text's SHA-256. Raises ``CourseError`` when it cannot be fetched, ``ValueError``
+    for another source.
+    """
+    if source == "reviews":
+        return _splits((split, review) for split, review in _reviews() if split != "challenge")
+    if source == "sentence-polarity":
+        return _splits(
+            (_drawn_split(text), Review(text, int(label == "positive"), "snippet"))
+            for label, texts in downloads.sentence_polarity().items()
+            for text in texts
+        )
+    raise ValueError(f'there are no reviews called {source!r}; the sources are "reviews" and "sentence-polarity".')
+
+
+def load_hard_reviews() -> list[Review]:
+    """Return the challenge set: 100 reviews whose words point the wrong way, by negation or irony, for testing only."""
+    return [review for split, review in _reviews() if split == "challenge"]
+
+
+def load_articles() -> list[Article]:
+    """Return the course's news articles, in the order of their file names."""
+    files = sorted((CORPORA / "articles").glob("*.json"))
+    return [Article(**json.loads(file.read_text("utf-8"))) for file in files]
+
+
+def load_headlines() -> Splits[Headline]:
+    """Return the course's pairs of a news item's first sentence and its headline."""
+    return _splits(
+        (row["split"], Headline(row["sentence"], row["headline"])) for row in _rows("articles/headlines.tsv")
+    )
 
 
 def load_prose() -> list[str]:
@@ -34,44 +171,38 @@ def load_numbers() -> list[tuple[str, str]]:
     British English ("three hundred and seven") and the traditional French spelling, hyphens only below a hundred
     ("trois cent quatre-vingt-dix-sept").
     """
-    return [(_english(number), _french(number)) for number in range(1000)]
+    return [(number_words.english(number), number_words.french(number)) for number in range(1000)]
 
 
-_ENGLISH = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-_ENGLISH_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_FRENCH = (
-    "zéro un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept dix-huit "
-    "dix-neuf"
-).split()
-_FRENCH_TENS = {20: "vingt", 30: "trente", 40: "quarante", 50: "cinquante", 60: "soixante", 80: "quatre-vingt"}
+def _rows(name: str) -> list[dict[str, str]]:
+    """Return the rows of a table with tabs between columns, each by the names in the first line; quotes are text."""
+    with (CORPORA / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def _english(number: int) -> str:
-    hundreds, rest = divmod(number, 100)
-    if hundreds:
-        return f"{_ENGLISH[hundreds]} hundred" + (f" and {_english(rest)}" if rest else "")
-    if number < 20:
-        return _ENGLISH[number]
-    tens, ones = divmod(number, 10)
-    return _ENGLISH_TENS[tens - 2] + (f"-{_ENGLISH[ones]}" if ones else "")
+def _splits(examples) -> Splits:
+    """Sort (split, example) pairs into their splits, in order."""
+    parts: dict[str, list] = {"train": [], "validation": [], "test": []}
+    for split, example in examples:
+        parts[split].append(example)
+    return Splits(**parts)
 
 
-def _french(number: int) -> str:
-    hundreds, rest = divmod(number, 100)
-    if hundreds:
-        cent = "cent" if hundreds == 1 else f"{_FRENCH[hundreds]} cent"
-        return f"{cent} {_french(rest)}" if rest else cent + "s" * (hundreds > 1)
-    if number < 20:
-        return _FRENCH[number]
-    base = max(tens for tens in _FRENCH_TENS if tens <= number)  # 70 counts on from 60, 90 from 80
-    ones = number - base
-    if ones == 0:
-        return "quatre-vingts" if base == 80 else _FRENCH_TENS[base]
-    joint = " et " if ones in (1, 11) and base != 80 else "-"
-    return _FRENCH_TENS[base] + joint + _FRENCH[ones]
+def _reviews() -> list[tuple[str, Review]]:
+    return [
+        (row["split"], Review(row["text"], int(row["label"] == "positive"), row["kind"]))
+        for row in _rows("reviews.tsv")
+    ]
+
+
+def _links(text: str) -> frozenset[Link]:
+    """Read ``"0-0 1-2"``."""
+    return frozenset((int(source), int(target)) for source, target in (link.split("-") for link in text.split()))
+
+
+def _drawn_split(text: str) -> str:
+    draw = int(hashlib.sha256(text.encode("utf-8")).hexdigest(), 16) % 10
+    return {0: "test", 1: "validation"}.get(draw, "train")
 
 
 def _is_prose(sentence: str) -> bool:

@@ -20,7 +20,7 @@ _WORDS = pre_tokenizers.Sequence(
     [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split(tokenizers.Regex(_WORD), behavior="isolated")]
 )
 _CLOSED = r"(?<=\w['’-]) (?=\w)|(?<=\w) (?=(?:n['’]t|['’](?:s|m|re|ve|ll|d))\b)|(?<=[(\[{]) "
-_ENGLISH_SPACE = re.compile(rf"(?i){_CLOSED}| (?=[.,;:!?…)\]}}%])")
+_ENGLISH_SPACE = re.compile(rf"(?i){_CLOSED}| (?=[.,;:!?…)\]}}%])|(?<=s) (?=['’](?: |$))")
 _FRENCH_SPACE = re.compile(rf"(?i){_CLOSED}| (?=[.,…)\]}}])")
 
 
