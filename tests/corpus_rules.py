@@ -90,11 +90,13 @@ def runs(text: str, length: int) -> set[tuple[str, ...]]:
 
 
 def one_word_apart(text: str) -> set[tuple[object, ...]]:
-    """Return keys, at least one of which is shared by two sentences when one word changed, left out or added parts them.
+    """Return keys of which two sentences share one if a single word, changed, left out or added, parts them.
 
     A key is the sentence's normal form, or that form with one of its words left out.
     """
     form = tuple(normal_form(text).split())
-    return {form} | {form[:place] + ("*",) + form[place + 1 :] for place in range(len(form))} | {
-        form[:place] + form[place + 1 :] for place in range(len(form))
-    }
+    return (
+        {form}
+        | {(*form[:place], "*", *form[place + 1 :]) for place in range(len(form))}
+        | {form[:place] + form[place + 1 :] for place in range(len(form))}
+    )
