@@ -28,7 +28,8 @@ ORDER = (
         "number_words",
         "downloads",
     ),
-    *("data", "text", "recurrent", "decoding", "training", "metrics", "plots", "explorers", "exercises", "course"),
+    *("data", "text", "attention", "recurrent", "decoding", "training", "metrics", "plots"),
+    *("explorers", "exercises", "course"),
 )
 MOST_LINES = 250
 MODULES = sorted((ROOT / "utils").rglob("*.py"))

@@ -27,7 +27,12 @@ from PIL import Image
 SCRIPT_LIMIT = 20_000  # bytes of script and style in one output
 OUTPUT_LIMIT = 4_000_000  # bytes of one output; a larger one would make the notebook slow to open and to save
 
-SOURCES = {"decoding": ("decoding.css", "sampling.js", "decoding.js")}  # of each kind, beside explorer.css and core.js
+SOURCES = {  # of each kind, beside explorer.css and core.js
+    "decoding": ("decoding.css", "sampling.js", "decoding.js"),
+    "attention": ("attention.css", "heat.js", "attention.js"),
+    "alignment": ("alignment.css", "heat.js", "alignment.js"),
+    "steps": ("steps.css", "steps.js"),
+}
 
 _numbers = itertools.count(1)
 _DTYPES = ("uint8", "uint16", "uint32", "float32")
