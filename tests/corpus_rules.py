@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from utils.text import split_words
+from utils.text import word_tokens
 
 VOWEL = r"(?=[aeiouyàâéèêëîïôùûœæh])"
 # Before these there is no elision: an aspirated h, or a vowel that counts as none.
@@ -54,7 +54,7 @@ def character_faults(text: str, *, quotes: bool = False) -> list[str]:
 def french_faults(text: str) -> list[str]:
     """Return which rules of French spelling and typography ``text`` breaks."""
     faults = [fault for fault, pattern in PATTERNS.items() if re.search(pattern, text, re.IGNORECASE)]
-    words = [word.casefold() for word in split_words(text)]
+    words = [word.casefold() for word in word_tokens(text)]
     if {"ne", "n'"} & set(words) and not SECOND_OF_NE & {word.rstrip("-") for word in words}:
         faults.append("ne has no second part")
     return faults
@@ -79,7 +79,7 @@ def normal_form(text: str) -> str:
 def words(text: str) -> list[str]:
     """Return the words of ``text`` in small letters, without marks."""
     return [
-        word.casefold() for word in split_words(text) if any(letter.isalpha() or letter.isdigit() for letter in word)
+        word.casefold() for word in word_tokens(text) if any(letter.isalpha() or letter.isdigit() for letter in word)
     ]
 
 

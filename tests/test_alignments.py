@@ -4,7 +4,7 @@ import pytest
 
 from utils.data import Alignment, load_alignments, load_pairs
 from utils.metrics import alignment_error_rate
-from utils.text import split_words
+from utils.text import word_tokens
 
 MARKS = set(".,?!")
 
@@ -15,7 +15,7 @@ def alignments() -> list[Alignment]:
 
 
 def test_a_hundred_test_pairs_are_aligned(alignments):
-    test = {(tuple(split_words(pair.english)), tuple(split_words(pair.french))) for pair in load_pairs().test}
+    test = {(tuple(word_tokens(pair.english)), tuple(word_tokens(pair.french))) for pair in load_pairs().test}
     aligned = [(tuple(each.english), tuple(each.french)) for each in alignments]
     assert len(set(aligned)) == len(aligned) == 100
     assert set(aligned) <= test
@@ -29,7 +29,7 @@ def test_links_stay_within_their_sentences(alignments):
 
 def test_every_phenomenon_that_lessons_look_at_is_there(alignments):
     tags = {pair.english: pair.tag for pair in load_pairs().test}
-    found = [tags[text] for text in tags if split_words(text) in [each.english for each in alignments]]
+    found = [tags[text] for text in tags if word_tokens(text) in [each.english for each in alignments]]
     assert set(found) == set(tags.values())
     assert min(found.count("object-pronoun"), found.count("adjective")) >= 5
 

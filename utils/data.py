@@ -98,7 +98,7 @@ def load_pairs(source: str = "en_fr") -> Splits[Pair]:
 
 
 def load_alignments() -> list[Alignment]:
-    """Return the gold word alignments of 100 test pairs, in words as ``utils.text.split_words`` cuts them."""
+    """Return the gold word alignments of 100 test pairs, in words as ``utils.text.word_tokens`` cuts them."""
     return [
         Alignment(
             row["english"].split(" "),

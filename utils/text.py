@@ -64,7 +64,7 @@ class Tokenizer:
         return piece
 
 
-def split_words(text: str) -> list[str]:
+def word_tokens(text: str) -> list[str]:
     """Return the words and marks of ``text``, cut as by word-level tokenisers: ``I'm here.`` gives ``I 'm here .``."""
     return [piece for piece, _ in _WORDS.pre_tokenize_str(_valid_unicode(text))]
 
