@@ -1,0 +1,151 @@
+"""Attention: each score against its formula, and what a mask may and may not let through."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from utils.attention import SCORES, AdditiveScore, DotScore, GeneralScore, ScaledDotScore, attention, masked_softmax
+
+QUERY, KEY = 6, 4
+
+
+def numbers(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def built(name: str, query_size: int = QUERY, key_size: int = QUERY) -> nn.Module:
+    torch.manual_seed(0)
+    return SCORES[name](query_size, key_size).requires_grad_(False)
+
+
+def by_hand(score: nn.Module, q: Tensor, k: Tensor) -> Tensor:
+    """Return the score of one query and one key as the papers write it."""
+    if isinstance(score, AdditiveScore):
+        v, w, u, bias = score.v.weight[0], score.query.weight, score.key.weight, score.key.bias
+        return (v * torch.tanh(w @ q + u @ k + bias)).sum()
+    if isinstance(score, GeneralScore):
+        return q @ (score.key.weight @ k)
+    product = sum(a * b for a, b in zip(q, k, strict=True))
+    return product / len(q) ** 0.5 if isinstance(score, ScaledDotScore) else product
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_each_score_equals_its_formula(name):
+    key_size = QUERY if issubclass(SCORES[name], DotScore) else KEY
+    score = built(name, QUERY, key_size)
+    query, key = numbers(2, 3, QUERY), numbers(2, 5, key_size, seed=1)
+    scores = score(query, key)
+    assert scores.shape == (2, 3, 5)
+    for example, target, source in torch.cartesian_prod(torch.arange(2), torch.arange(3), torch.arange(5)):
+        expected = by_hand(score, query[example, target], key[example, source])
+        torch.testing.assert_close(scores[example, target, source], expected, atol=1e-5, rtol=0)
+
+
+def test_the_additive_score_is_the_slides_one_linear_layer_cut_in_two():
+    score = built("additive", QUERY, KEY)
+    query, key = numbers(1, 1, QUERY), numbers(1, 5, KEY, seed=1)
+    joined = nn.Linear(QUERY + KEY, QUERY)
+    joined.weight.data = torch.cat([score.query.weight, score.key.weight], dim=1)
+    joined.bias.data = score.key.bias
+    energy = torch.tanh(joined(torch.cat([query.expand(1, 5, QUERY), key], dim=2)))
+    torch.testing.assert_close(score(query, key)[:, 0], energy @ score.v.weight[0], atol=1e-6, rtol=0)
+
+
+def test_additive_scores_spread_to_both_sides_at_the_start():
+    scores = built("additive", 128, 128)(numbers(8, 10, 128), numbers(8, 12, 128, seed=1))
+    assert scores.mean().abs() < scores.std()
+    assert 0.1 < scores.std() < 2
+
+
+@pytest.mark.parametrize("size", [4, 64, 1024])
+def test_scaled_scores_spread_alike_at_every_size(size):
+    scores = built("scaled dot", size, size)(numbers(4, 50, size), numbers(4, 50, size, seed=1))
+    assert 0.8 < scores.std() < 1.2
+
+
+def test_scaled_dot_attention_equals_pytorchs():
+    query, key, value = numbers(2, 3, QUERY), numbers(2, 5, QUERY, seed=1), numbers(2, 5, 7, seed=2)
+    mask = torch.tensor([[True, True, True, False, False], [True] * 5])[:, None].expand(2, 3, 5)
+    context, weights = attention(query, key, value, mask)
+    assert torch.equal(weights, attention(query, key, value, mask, built("scaled dot"))[1])
+    expected = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    torch.testing.assert_close(context, expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_attention_works_under_heads_as_well(name):
+    query, key = numbers(2, 4, 3, QUERY), numbers(2, 4, 5, QUERY, seed=1)
+    mask = torch.tensor([[True] * 5, [True, True, False, False, False]])[:, None, None]
+    context, weights = attention(query, key, key, mask, built(name))
+    assert context.shape == (2, 4, 3, QUERY)
+    alone, alone_weights = attention(query[1, 2], key[1, 2, :2], key[1, 2, :2], score=built(name))
+    torch.testing.assert_close(context[1, 2], alone, atol=1e-6, rtol=0)
+    torch.testing.assert_close(weights[1, 2, :, :2], alone_weights, atol=1e-6, rtol=0)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    name=st.sampled_from(list(SCORES)),
+    lengths=st.lists(st.integers(0, 6), min_size=1, max_size=4),
+    padding=st.integers(0, 5),
+    junk=st.floats(-1e4, 1e4),
+)
+def test_weights_are_a_mean_of_what_the_mask_allows(name, lengths, padding, junk):
+    source, score = max(1, *lengths) + padding, built(name)
+    query, key, value = (numbers(len(lengths), n, QUERY, seed=seed) for seed, n in enumerate((3, source, source)))
+    mask = torch.arange(source) < torch.tensor(lengths)[:, None]  # (batch, source)
+    context, weights = attention(query, key, value, mask[:, None], score)
+    assert context.shape == (len(lengths), 3, QUERY)
+    assert weights.shape == (len(lengths), 3, source)
+    assert weights.isfinite().all()
+    assert (weights >= 0).all()
+    assert not weights.masked_select(~mask[:, None]).any()
+    expected_sums = mask.any(dim=1).float()[:, None].expand(-1, 3)  # an empty sentence gets zeros, not NaN
+    torch.testing.assert_close(weights.sum(dim=-1), expected_sums, atol=1e-5, rtol=0)
+    torch.testing.assert_close(context, torch.einsum("bts,bsv->btv", weights, value), atol=1e-5, rtol=0)
+    hidden = ~mask[..., None]
+    again, same = attention(query, key.masked_fill(hidden, junk), value.masked_fill(hidden, junk), mask[:, None], score)
+    assert torch.equal(same, weights)
+    assert torch.equal(again, context)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
+def test_masked_softmax_is_exact_at_the_edges_of_every_type(dtype):
+    largest = torch.finfo(dtype).max
+    scores = torch.tensor([[-largest / 2, 0.0, largest], [1.0, 1.0, 5.0], [3.0, 2.0, 1.0]], dtype=dtype)
+    mask = torch.tensor([[True, False, False], [True, True, False], [False, False, False]])
+    expected = torch.tensor([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 0.0]], dtype=dtype)
+    assert torch.equal(masked_softmax(scores, mask), expected)
+
+
+@pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled")
+def test_gradients_pass_real_positions_only_and_are_never_nan():
+    scores = numbers(2, 3, 4).requires_grad_()
+    mask = torch.tensor([[True, True, False, False], [False] * 4])[:, None]
+    with torch.autograd.detect_anomaly():  # raises if a NaN arises on the way back, even one that is masked later
+        masked_softmax(scores, mask)[..., 0].sum().backward()
+    assert scores.grad.isfinite().all()
+    assert scores.grad[0, :, :2].all()
+    assert not scores.grad[0, :, 2:].any()
+    assert not scores.grad[1].any()
+
+
+def test_a_causal_mask_may_differ_by_row():
+    query = numbers(2, 4, QUERY)
+    causal = torch.ones(1, 4, 4, dtype=torch.bool).tril()
+    _, weights = attention(query, query, query, causal, DotScore(QUERY, QUERY))
+    assert not weights.triu(1).any()
+    assert (weights.tril() > 0).sum() == 2 * 10
+
+
+def test_wrong_sizes_and_masks_are_explained():
+    with pytest.raises(ValueError, match="one size, not 6 and 4; use GeneralScore or AdditiveScore"):
+        DotScore(QUERY, KEY)
+    with pytest.raises(ValueError, match="one size"):
+        attention(numbers(2, 3, QUERY), numbers(2, 5, KEY), numbers(2, 5, KEY))
+    with pytest.raises(ValueError, match=r"must be boolean.*torch.int64; use mask.bool\(\)"):
+        masked_softmax(numbers(2, 3, 4), torch.ones(2, 1, 4, dtype=torch.long))
+    with pytest.raises(ValueError, match=r"2 dimensions and the scores 3; .* mask\[:, None\]"):
+        masked_softmax(numbers(3, 3, 4), torch.ones(3, 4, dtype=torch.bool))
