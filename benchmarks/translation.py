@@ -109,7 +109,7 @@ def translate(model: Translator, english: Tokenizer, french: Tokenizer, sentence
 def main() -> None:
     """Print the table, one row for each seed, and what the first model makes of a few phrases."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--epochs", type=int, default=14)
+    parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--split", choices=("validation", "test"), default="test")
     arguments = parser.parse_args()

@@ -2,6 +2,8 @@
 
 from html.parser import HTMLParser
 
+VOID = ("br", "img", "input")  # never closed
+
 
 class Page(HTMLParser):
     """Parse ``html``: ``seen`` holds (tag, attributes) in order, ``text`` all text, ``open`` what is not closed."""
@@ -14,7 +16,8 @@ class Page(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.open.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
         self.seen.append((tag, dict(attributes)))
 
     def handle_endtag(self, tag: str) -> None:

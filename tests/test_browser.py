@@ -7,17 +7,17 @@ import os
 import re
 from pathlib import Path
 
-import nbformat
 import pytest
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-from nbclient import NotebookClient
 from nbconvert import HTMLExporter, SlidesExporter
 
-from tests.browser import browser, executable, visit
+from tests import explorer_pages
+from tests.browser import executable, visit
 from tests.explorer_checks import DATA, LIVE, assert_alive, assert_legible, assert_numbers_equal_torch
-from tests.lab import CELLS, cells, command, copy_of_the_course, lab
+from tests.explorer_pages import exported
+from tests.lab import CELLS, cells, command
 
 pytestmark = [
     pytest.mark.browser,
@@ -27,48 +27,10 @@ EXPLORER = 'DecodingExplorer(logits, tokens, prompt=["The <b>first</b>", "$a$ se
 SOURCES = ('import sys\nsys.path.insert(0, "..")\nfrom utils.explorers import DecodingExplorer', DATA, EXPLORER)
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def course(tmp_path_factory):
-    """Make a copy of the course whose only notebook, ``trial.ipynb``, shows an explorer and has been run."""
-    folder = tmp_path_factory.mktemp("course")
-    copy_of_the_course(folder)
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in SOURCES])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    NotebookClient(notebook, resources={"metadata": {"path": str(folder / "notebooks")}}).execute()
-    nbformat.write(notebook, folder / "notebooks" / "trial.ipynb")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def served(course):
-    with lab(course) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def bare(course):
-    """Return the address of a page that holds the explorer's output and nothing else."""
-    output = nbformat.read(course / "notebooks" / "trial.ipynb", as_version=4).cells[-1].outputs[0].data["text/html"]
-    page = course / "bare.html"
-    page.write_text(f'<!doctype html><meta charset="utf-8"><body style="margin: 0">{output}', "utf-8")
-    return page.as_uri()
-
-
-def exported(exporter, path, *, without_explorer=False):
-    notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        cell.metadata.slideshow = {"slide_type": "slide"}
-    if without_explorer:
-        notebook.cells.pop()
-    page = path.with_suffix(f".{exporter.__name__}{without_explorer}.html")
-    page.write_text(exporter().from_notebook_node(notebook)[0], "utf-8")
-    return page.as_uri()
+chromium = explorer_pages.chromium
+course = explorer_pages.course
+served = explorer_pages.served
+bare = explorer_pages.bare
 
 
 @pytest.mark.parametrize("exporter", [HTMLExporter, SlidesExporter])

@@ -25,6 +25,25 @@ def test_script_that_would_end_its_element_is_refused(tmp_path, monkeypatch):
         delivery.script("bad")
 
 
+@pytest.mark.parametrize(
+    ("line", "thin"),
+    [
+        ("const sum = (one) => one + 1; // a comment", "const sum=one=>one+1;"),
+        ("for (const [a, b] of pairs) {", "for(const[a,b]of pairs){"),
+        ('say("a , b", c ? "x = y" : 2);', 'say("a , b",c?"x = y":2);'),
+        ("say(`a , ${b + c} d`, e);", "say(`a , ${b + c} d`,e);"),
+        ("const i = a + +b - -c;", "const i=a+ +b- -c;"),
+        ("return (a) => a", "return(a)=>a\n"),
+        # Left alone: a template in a template, a regular expression, a quote of the other kind.
+        ("say(`a ${b ? `c , d` : e}`);", "say(`a ${b ? `c , d` : e}`);\n"),
+        ("if (/a = b/.test(c)) d = e;", "if (/a = b/.test(c)) d = e;\n"),
+        ("say('a , b');", "say('a , b');\n"),
+    ],
+)
+def test_script_sheds_what_only_readers_need(line, thin):
+    assert delivery._thinned(line) == thin
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     st.dictionaries(st.text(max_size=12), st.integers() | st.floats(-1e9, 1e9)),

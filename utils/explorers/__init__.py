@@ -1,5 +1,8 @@
 """The interactive views: each is one object that a notebook shows, alive with JavaScript, a picture without."""
 
+from utils.explorers.alignment import AlignmentView
+from utils.explorers.attention import AttentionExplorer
 from utils.explorers.decoding import DecodingExplorer
+from utils.explorers.steps import AttentionSteps
 
-__all__ = ["DecodingExplorer"]
+__all__ = ["AlignmentView", "AttentionExplorer", "AttentionSteps", "DecodingExplorer"]

@@ -36,19 +36,6 @@ function percent(share) {
   return `${(100 * share).toFixed(1)}%`;
 }
 
-const grouped = (count) => count.toLocaleString("en");
-
-// A seeded generator of numbers in [0, 1) (mulberry32), so that the same clicks give the same draws.
-function randomNumbers(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 // Says a sentence to screen readers once the reader's hand rests, not at every step of a slider.
 function announcer() {
   const region = element("p", { class: "hidden", "aria-live": "polite" });

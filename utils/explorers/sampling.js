@@ -36,6 +36,17 @@ function sampling(below, { temperature, topK, topP }) {
   return { warmed, shares, afterK, kept, mass, entropy };
 }
 
+// A seeded generator of numbers in [0, 1) (mulberry32), so that the same clicks give the same draws.
+function randomNumbers(seed) {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
 // One token's rank, drawn with the probabilities that are left.
 function drawRank(shares, random) {
   let left = random();
@@ -52,3 +63,5 @@ function stops(size, asked) {
   }
   return [...new Set(all)].filter((k) => k && k < size).sort((a, b) => a - b).concat([null]);
 }
+
+const grouped = (count) => count.toLocaleString("en");
