@@ -12,7 +12,7 @@ from typing import Generic, NamedTuple, TypeVar
 from utils import downloads, number_words
 
 Example = TypeVar("Example")
-Link = tuple[int, int]  # (position in the English words, position in the French words), both counted from 0
+Link = tuple[int, int]  # (source position, target position), both counted from 0
 
 CORPORA = Path(__file__).parent / "corpora"
 _PARAGRAPH = re.compile(r"\n\s*\n")

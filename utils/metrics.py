@@ -7,7 +7,7 @@ import sacrebleu
 from rouge_score.rouge_scorer import RougeScorer
 from torch import Tensor
 
-Link = tuple[int, int]  # (source position, target position), both counted from 0
+from utils.data import Link
 
 
 def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> float:

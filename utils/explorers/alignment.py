@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from utils.data import Alignment
+from utils.data import Alignment, Link
 from utils.explorers import drawing
 from utils.explorers.delivery import Explorer, pack, visible
 from utils.explorers.weights import checked_weights, encoded
-from utils.metrics import Link, alignment_error_rate
+from utils.metrics import alignment_error_rate
 
 _LABELS, _ABOVE, _BELOW, _ROOM = 116, 100, 34, 600  # pixels of the still picture: labels, legend, the heat map at most
 _SAID = 40  # tokens that the plain summary lists
