@@ -1,60 +1,11 @@
-import math
-from dataclasses import dataclass
-
 import pytest
 import torch
+from hand_made import Bound, small_decoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import Tensor
 
 from utils.decoding import Greedy, Sampling, generate
-from utils.recurrent import DecoderRNN
-
-
-def small_decoder(vocabulary: int = 11, dropout: float = 0.0) -> DecoderRNN:
-    torch.manual_seed(3)
-    decoder = DecoderRNN(8, vocabulary, dropout=dropout)
-    nn.init.normal_(decoder.out.weight, std=3.0)  # decided opinions, so that texts differ
-    return decoder.eval()
-
-
-class Bound:
-    """A model made by hand: what follows depends on every token since the prompt, and only the state knows them."""
-
-    vocabulary = 5
-    after = {  # noqa: RUF012 - the history after the prompt, and the probabilities of tokens 0 (the end) to 4
-        (): [0.0, 0.55, 0.45, 0.0, 0.0],
-        (1,): [0.0, 0.0, 0.0, 0.5, 0.5],
-        (2,): [0.0, 0.0, 0.0, 1.0, 0.0],
-        (1, 3): [0.4, 0.2, 0.2, 0.2, 0.0],
-        (1, 4): [0.3, 0.3, 0.2, 0.2, 0.0],
-        (2, 3): [0.9, 0.1, 0.0, 0.0, 0.0],
-    }
-
-    def __init__(self) -> None:
-        self.read: list[int] = []
-
-    def __call__(self, ids: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The state is (1, batch, steps): what was chosen, in order."""
-        self.read.append(ids.size(1))
-        state = ids.new_empty(1, ids.size(0), 0) if state is None else torch.cat([state, ids[None]], dim=2)
-        rows = [self.after.get(tuple(history), [1.0, 0, 0, 0, 0]) for history in state[0].tolist()]
-        return torch.tensor(rows).log()[:, None].expand(-1, ids.size(1), -1), state
-
-    def select_state(self, state: Tensor, rows: Tensor) -> Tensor:
-        return state[:, rows]
-
-
-@dataclass(frozen=True)
-class Beam:
-    """Keep the ``width`` best continuations over all rows, which are those of one prompt."""
-
-    width: int
-
-    def choose(self, log_probabilities: Tensor, scores: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        totals = (scores[:, None] + log_probabilities).flatten()
-        best = totals.topk(min(self.width, len(totals))).indices
-        return best // log_probabilities.size(1), best % log_probabilities.size(1)
 
 
 def test_greedy_search_equals_a_plain_loop():
@@ -75,7 +26,7 @@ def test_greedy_search_equals_a_plain_loop():
 def test_no_token_is_read_twice():
     model = Bound()
     generate(model, torch.tensor([[4, 4, 4]]), max_new_tokens=3)
-    assert model.read == [3, 1, 1]
+    assert model.read == [(1, 3), (1, 1), (1, 1)]
 
 
 def test_it_goes_on_from_the_state_it_is_given():
@@ -136,34 +87,6 @@ def test_sampling_with_top_k_of_one_is_greedy_search():
     decoder, prompt = small_decoder(), torch.tensor([[1, 4], [2, 2]])
     drawn = generate(decoder, prompt, max_new_tokens=9, strategy=Sampling(temperature=5.0, top_k=1), seed=7)
     assert torch.equal(drawn.ids, generate(decoder, prompt, max_new_tokens=9).ids)
-
-
-def test_a_beam_drops_into_the_interface_and_finds_a_better_text():
-    prompt = torch.tensor([[4]])
-    greedy = generate(Bound(), prompt, max_new_tokens=6, end_id=0)
-    beam = generate(Bound(), prompt, max_new_tokens=6, end_id=0, strategy=Beam(3))
-    assert greedy.ids.tolist() == [[4, 1, 3, 0]]
-    best = beam.scores.argmax()
-    assert beam.ids[best].tolist()[:4] == [4, 2, 3, 0]
-    assert beam.scores[best].exp().item() == pytest.approx(0.45 * 0.9)
-    assert greedy.scores.exp().item() == pytest.approx(0.55 * 0.5 * 0.4)
-    for ids, score in zip(beam.ids.tolist(), beam.scores.tolist(), strict=True):
-        history, expected = (), 0.0  # each row's score is that of its own tokens: rows and states went together
-        for token in ids[1:]:
-            expected += math.log(Bound.after.get(history, [1.0, 0, 0, 0, 0])[token])
-            if token == 0:
-                break
-            history += (token,)
-        assert score == pytest.approx(expected, abs=1e-5)
-
-
-def test_a_beam_of_one_is_greedy_search_with_a_real_decoder():
-    decoder, prompt = small_decoder(), torch.tensor([[1, 4]])
-    greedy = generate(decoder, prompt, max_new_tokens=9, end_id=3)
-    beam = generate(decoder, prompt, max_new_tokens=9, end_id=3, strategy=Beam(1))
-    assert torch.equal(beam.ids, greedy.ids)
-    wide = generate(decoder, prompt, max_new_tokens=4, strategy=Beam(11**3))
-    assert wide.scores.max() >= generate(decoder, prompt, max_new_tokens=4).scores.max() - 1e-6
 
 
 def test_dropout_is_off_meanwhile_and_on_again_afterwards():

@@ -28,7 +28,7 @@ ORDER = (
         "number_words",
         "downloads",
     ),
-    *("data", "text", "attention", "recurrent", "decoding", "training", "metrics", "plots"),
+    *("data", "text", "attention", "recurrent", "decoding", "beam", "training", "metrics", "plots"),
     *("explorers", "exercises", "course"),
 )
 MOST_LINES = 250

@@ -176,25 +176,6 @@ def test_select_state_keeps_repeats_and_reorders_rows(configuration):
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
-class Backwards:
-    """A strategy that turns the batch around at every step, as a beam search may."""
-
-    def choose(self, log_probabilities, scores, generator):
-        rows = torch.arange(len(scores)).flip(0)
-        return rows, log_probabilities.argmax(dim=-1)[rows]
-
-
-@pytest.mark.parametrize("kind", ["plain", "additive"])
-def test_generation_follows_rows_that_change_places(kind):
-    model, (source, mask, target) = sharpened(build(kind)), batch()
-    state = model.encode(source, mask)
-    settings = {"max_new_tokens": 5}
-    greedy = generate(model.decoder, target[:, :1], state, **settings)
-    turned = generate(model.decoder, target[:, :1], state, strategy=Backwards(), **settings)
-    assert torch.equal(turned.ids, greedy.ids.flip(0))  # five turns are one
-    torch.testing.assert_close(turned.scores, greedy.scores.flip(0), atol=1e-5, rtol=0)
-
-
 def test_generation_ends_each_sentence_by_itself():
     model, (source, mask, target) = sharpened(build("additive")), batch()
     made = generate(model.decoder, target[:, :1], model.encode(source, mask), max_new_tokens=30, end_id=END)

@@ -1,7 +1,8 @@
 """Turning next-token scores into text: greedy search and sampling, one interface for every model.
 
 A *strategy* picks how to go on. ``generate`` asks the model for logits, hands them to the strategy, and feeds back what
-it chose; the model's state (a GRU state, a key–value cache) is passed along, so no token is ever read twice.
+it chose; the model's state (a GRU state, a key–value cache) is passed along, so no token is ever read twice. Beam
+search, which follows several texts at once, is ``utils.beam``.
 """
 
 from dataclasses import dataclass
@@ -20,19 +21,16 @@ class Decodable(Protocol):
         """Read new ``ids`` (batch, new) after ``state``; return logits (batch, new, vocabulary) and the new state."""
 
     def select_state(self, state: Any, rows: Tensor) -> Any:
-        """Return the state of the chosen ``rows`` (int64, 1-D) of the batch."""
+        """Return the state of the chosen ``rows`` (int64, 1-D) of the batch, in that order; beam search needs it."""
 
 
 class Strategy(Protocol):
     """How to go on from a batch of next-token distributions."""
 
-    def choose(
-        self, log_probabilities: Tensor, scores: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor | None, Tensor]:
-        """Return ``(rows, tokens)``: ``tokens[i]`` continues row ``rows[i]`` of the batch (None: each row its own).
+    def choose(self, log_probabilities: Tensor, generator: torch.Generator) -> Tensor:
+        """Return one token (batch,) for each row of ``log_probabilities`` (batch, vocabulary).
 
-        ``log_probabilities`` is (batch, vocabulary), ``scores`` (batch,) the log-probability of each row so far. In a
-        row that has ended only the end token is possible, at no cost, so a strategy need not know which have ended.
+        In a row that has ended only the end token is possible, so a strategy need not know which have ended.
         """
 
 
@@ -40,9 +38,9 @@ class Strategy(Protocol):
 class Greedy:
     """Always take the most probable token."""
 
-    def choose(self, log_probabilities: Tensor, scores: Tensor, generator: torch.Generator) -> tuple[None, Tensor]:
+    def choose(self, log_probabilities: Tensor, generator: torch.Generator) -> Tensor:
         """See ``Strategy.choose``."""
-        return None, log_probabilities.argmax(dim=-1)
+        return log_probabilities.argmax(dim=-1)
 
 
 @dataclass(frozen=True)
@@ -53,12 +51,12 @@ class Sampling:
     top_k: int | None = None
     top_p: float | None = None
 
-    def choose(self, log_probabilities: Tensor, scores: Tensor, generator: torch.Generator) -> tuple[None, Tensor]:
+    def choose(self, log_probabilities: Tensor, generator: torch.Generator) -> Tensor:
         """See ``Strategy.choose``."""
         probabilities = sampling_probabilities(log_probabilities, self.temperature, self.top_k, self.top_p)
         # Drawn on the CPU, so that one seed draws alike on every device.
         drawn = torch.multinomial(probabilities.cpu(), num_samples=1, generator=generator)
-        return None, drawn.squeeze(1).to(log_probabilities.device)
+        return drawn.squeeze(1).to(log_probabilities.device)
 
 
 @dataclass(frozen=True)
@@ -67,6 +65,12 @@ class Generation:
 
     ids: Tensor
     scores: Tensor
+
+
+def check_prompt(ids: Tensor) -> None:
+    """Raise ``ValueError``, saying what to do, unless ``ids`` (batch, prompt) can be continued."""
+    if ids.dim() != 2 or ids.size(1) == 0:
+        raise ValueError(f"ids must have shape (batch, prompt) with at least one token a row, not {tuple(ids.shape)}.")
 
 
 def check_sampling_settings(temperature: float, top_k: int | None, top_p: float | None) -> None:
@@ -119,8 +123,7 @@ def generate(
     ``end_id``. Without a strategy the search is greedy. The same ``seed`` gives the same text. A module that is in
     training mode is put in evaluation mode meanwhile.
     """
-    if ids.dim() != 2 or ids.size(1) == 0:
-        raise ValueError(f"ids must have shape (batch, prompt) with at least one token a row, not {tuple(ids.shape)}.")
+    check_prompt(ids)
     strategy = strategy or Greedy()
     generator = torch.Generator().manual_seed(seed)
     scores = torch.zeros(ids.size(0), device=ids.device)
@@ -133,15 +136,7 @@ def generate(
             if end_id is not None:
                 log_probabilities = log_probabilities.masked_fill(finished[:, None], -torch.inf)
                 log_probabilities[finished, end_id] = 0.0
-            rows, tokens = strategy.choose(log_probabilities, scores, generator)
-            if rows is not None:
-                ids, scores, finished, log_probabilities = (
-                    ids[rows],
-                    scores[rows],
-                    finished[rows],
-                    log_probabilities[rows],
-                )
-                state = model.select_state(state, rows)
+            tokens = strategy.choose(log_probabilities, generator)
             scores = scores + log_probabilities.gather(1, tokens[:, None]).squeeze(1)
             new = tokens[:, None]
             ids = torch.cat([ids, new], dim=1)
