@@ -2,7 +2,18 @@
 
 from utils.explorers.alignment import AlignmentView
 from utils.explorers.attention import AttentionExplorer
+from utils.explorers.beam import BeamTree
+from utils.explorers.compare import CompareView
 from utils.explorers.decoding import DecodingExplorer
 from utils.explorers.steps import AttentionSteps
+from utils.explorers.translation import TranslationSteps
 
-__all__ = ["AlignmentView", "AttentionExplorer", "AttentionSteps", "DecodingExplorer"]
+__all__ = [
+    "AlignmentView",
+    "AttentionExplorer",
+    "AttentionSteps",
+    "BeamTree",
+    "CompareView",
+    "DecodingExplorer",
+    "TranslationSteps",
+]

@@ -36,7 +36,10 @@ function build({ header, arrays }) {
   const topP = slider("then top-p", 0.01, 1, 0.01, (position) => {
     settings.topP = position < 1 ? position : null;
   });
-  const options = contexts.map(({ text }) => element("option", {}, text.length > 60 ? `…${text.slice(-60)}` : text));
+  const options = contexts.map(({ text }) => {
+    const letters = [...text]; // whole characters, where slices of a text could begin within one
+    return element("option", {}, letters.length > 60 ? `…${letters.slice(-60).join("")}` : text);
+  });
   const choice = element("select", { "aria-label": "Context", onchange: () => {
     context = contexts[choice.selectedIndex];
     renew();

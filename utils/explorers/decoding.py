@@ -11,7 +11,8 @@ from matplotlib.patches import Patch
 from torch import Tensor
 
 from utils import plots
-from utils.decoding import sampling_probabilities
+from utils.decoding import Decodable, sampling_probabilities
+from utils.explorers.beam import BeamTree
 from utils.explorers.delivery import Explorer, pack, png, shortened, visible
 
 TEMPERATURES = (0.1, 3.0)  # the ends of the slider
@@ -83,6 +84,11 @@ class DecodingExplorer(Explorer):
             alt=f"Bar chart: the {len(labels)} most probable next tokens of {vocabulary}, with {settings}. {lines[0]}",
             summary="\n".join([f"Next-token distribution over {vocabulary}, with {settings}", *lines]),
         )
+
+    @classmethod
+    def beam(cls, model: Decodable, ids: Tensor, state: Any = None, **settings: Any) -> BeamTree:
+        """Return what beam search does from this prompt as a tree; ``settings`` are ``BeamTree``'s own."""
+        return BeamTree(model, ids, state, **settings)
 
 
 def _checked_logits(logits: Any) -> Tensor:

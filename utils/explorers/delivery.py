@@ -32,10 +32,16 @@ SOURCES = {  # of each kind, beside explorer.css and core.js
     "attention": ("attention.css", "heat.js", "attention_maps.js", "attention_draw.js", "attention.js"),
     "alignment": ("slider.css", "alignment.css", "heat.js", "alignment.js"),
     "steps": ("steps.css", "steps.js"),
+    "compare": ("chart.css", "compare.css", "heat.js", "chart.js", "compare_maps.js", "compare.js"),
+    "curves": ("chart.css", "curves.css", "chart.js", "curves.js"),
+    "beam": ("slider.css", "beam.css", "beam_tree.js", "beam_words.js", "beam.js"),
+    "translation": ("slider.css", "translation.css", "heat.js", "translation_draw.js", "translation.js"),
 }
 
 _numbers = itertools.count(1)
 _DTYPES = ("uint8", "uint16", "uint32", "float32")
+_BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # to Unicode letters and a symbol, to the eye nothing
+_JOINED = re.compile("(?<=[^\u200d])\u200d(?=[^\u200d])")  # where two characters are made one, as in many emoji
 _NAMED = {" ": "␣", "\n": "↵", "\r": "␍", "\t": "⇥", "\x7f": "␡"}
 
 
@@ -160,9 +166,11 @@ def visible(token: str, *, spaces: bool = True) -> str:
     Space and newline become ␣ and ↵ (with ``spaces=False`` a plain space stays, for running text); other controls,
     direction marks and unassigned characters are spelled out; a token of no characters is called (empty).
     """
-    shown = "".join(_visible_character(character, spaces) for character in token)
-    if shown and unicodedata.combining(shown[0]):
-        shown = "◌" + shown  # a mark with nothing to stand on would climb on its neighbour
+    shown = "\u200d".join(
+        "".join(_visible_character(character, spaces) for character in part) for part in _JOINED.split(token)
+    )
+    if shown and unicodedata.category(shown[0])[0] == "M":
+        shown = "◌" + shown  # a mark with nothing to stand on would climb on its neighbour, or not be seen
     return shown or "(empty)"
 
 
@@ -173,7 +181,7 @@ def _visible_character(character: str, spaces: bool) -> str:
         return _NAMED[character]
     if ord(character) < 0x20:
         return chr(0x2400 + ord(character))
-    if character != "\u200d" and unicodedata.category(character) in ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"):
+    if character in _BLANK or unicodedata.category(character) in ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"):
         return f"⟨U+{ord(character):04X}⟩"
     return character
 

@@ -74,12 +74,12 @@ function cellAt(event, canvas, { left, top, width, height }, rows, columns) {
   return row >= 0 && row < rows && column >= 0 && column < columns ? { row, column } : null;
 }
 
-// Draw a token as text of at most `width` pixels, "…" for what is left out; the context's font and alignment hold.
+// Draw a token as text of at most `width` pixels, "…" for what is left out, no character cut in half; the context's font
+// and alignment hold.
 function label(pen, token, x, y, width) {
+  const letters = [...token].slice(0, 60);
   let shown = token;
-  for (let length = Math.min(60, token.length); length && pen.measureText(shown).width > width; length--) {
-    shown = `${token.slice(0, length - 1)}…`;
-  }
+  while (pen.measureText(shown).width > width && letters.pop()) shown = `${letters.join("")}…`;
   pen.fillText(shown, x, y);
 }
 
