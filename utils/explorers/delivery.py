@@ -29,13 +29,13 @@ OUTPUT_LIMIT = 4_000_000  # bytes of one output; a larger one would make the not
 
 SOURCES = {  # of each kind, beside explorer.css and core.js
     "decoding": ("slider.css", "decoding.css", "sampling.js", "decoding.js"),
-    "attention": ("attention.css", "heat.js", "attention_maps.js", "attention_draw.js", "attention.js"),
-    "alignment": ("slider.css", "alignment.css", "heat.js", "alignment.js"),
+    "attention": ("attention.css", "canvas.js", "heat.js", "attention_maps.js", "attention_draw.js", "attention.js"),
+    "alignment": ("slider.css", "alignment.css", "canvas.js", "heat.js", "alignment.js"),
     "steps": ("steps.css", "steps.js"),
-    "compare": ("chart.css", "compare.css", "heat.js", "chart.js", "compare_maps.js", "compare.js"),
+    "compare": ("chart.css", "compare.css", "canvas.js", "heat.js", "chart.js", "compare_maps.js", "compare.js"),
     "curves": ("chart.css", "curves.css", "chart.js", "curves.js"),
     "beam": ("slider.css", "beam.css", "beam_tree.js", "beam_words.js", "beam.js"),
-    "translation": ("slider.css", "translation.css", "heat.js", "translation_draw.js", "translation.js"),
+    "translation": ("slider.css", "translation.css", "canvas.js", "translation_draw.js", "translation.js"),
 }
 
 _numbers = itertools.count(1)
