@@ -35,9 +35,9 @@ def prepare(pairs: list[Pair], count: int) -> tuple[list[Batch], int, int]:
     return batches, len(english), len(french)
 
 
-def build(kind: str, english: int, french: int) -> EncoderDecoder:
+def build(kind: str, english: int, french: int, seed: int = 0) -> EncoderDecoder:
     """Return an untrained translator: ``"plain"``, or with attention by the score of that name."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     size = 138 if kind == "plain" else 128  # the plain one gets a larger state in the place of attention's numbers
     encoder = EncoderRNN(english, size // 2, bidirectional=True)
     if kind == "plain":

@@ -6,7 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from utils.attention import SCORES, AdditiveScore, DotScore, GeneralScore, ScaledDotScore, attention, masked_softmax
+from utils.attention import (
+    SCORES,
+    AdditiveScore,
+    DotScore,
+    GeneralScore,
+    ScaledDotScore,
+    ScaledGeneralScore,
+    attention,
+    masked_softmax,
+)
 
 QUERY, KEY = 6, 4
 
@@ -26,9 +35,9 @@ def by_hand(score: nn.Module, q: Tensor, k: Tensor) -> Tensor:
         v, w, u, bias = score.v.weight[0], score.query.weight, score.key.weight, score.key.bias
         return (v * torch.tanh(w @ q + u @ k + bias)).sum()
     if isinstance(score, GeneralScore):
-        return q @ (score.key.weight @ k)
+        k = score.key.weight @ k
     product = sum(a * b for a, b in zip(q, k, strict=True))
-    return product / len(q) ** 0.5 if isinstance(score, ScaledDotScore) else product
+    return product / len(q) ** 0.5 if isinstance(score, ScaledDotScore | ScaledGeneralScore) else product
 
 
 @pytest.mark.parametrize("name", SCORES)

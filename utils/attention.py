@@ -62,7 +62,25 @@ class ScaledDotScore(DotScore):
         return super().forward(query, key) / math.sqrt(query.size(-1))
 
 
-SCORES = {"additive": AdditiveScore, "dot": DotScore, "general": GeneralScore, "scaled dot": ScaledDotScore}
+class ScaledGeneralScore(GeneralScore):
+    """Score by q · W k / √d, a scaled dot product with a map before it, as in the heads of a Transformer.
+
+    Unscaled, W soon makes the scores so large that the softmax saturates (``benchmarks/scores.py``). A Transformer maps
+    the queries too (Vaswani et al. 2017, section 3.2.2); at full size that is the same: (A q) · (B k) = q · (AᵀB) k.
+    """
+
+    def forward(self, query: Tensor, key: Tensor) -> Tensor:
+        """Return the scores (..., target, source)."""
+        return super().forward(query, key) / math.sqrt(query.size(-1))
+
+
+SCORES = {
+    "additive": AdditiveScore,
+    "dot": DotScore,
+    "general": GeneralScore,
+    "scaled dot": ScaledDotScore,
+    "scaled general": ScaledGeneralScore,
+}
 
 
 def attention(
