@@ -40,10 +40,16 @@ function mapsOf({ causal, heads, from, to, bytes }, layer, rows, columns, renorm
 function entropy(weights, wide) {
   let [sum, counted] = [0, 0];
   for (let start = 0; start < weights.length; start += wide) {
-    const row = weights.subarray(start, start + wide).filter((weight) => weight > 0);
-    if (!row.length) continue;
-    const total = row.reduce((part, weight) => part + weight);
-    sum += log2(total) - row.reduce((part, weight) => part + weight * log2(weight), 0) / total;
+    let [total, bits] = [0, 0];
+    for (let place = start; place < start + wide; place++) {
+      const weight = weights[place];
+      if (weight > 0) {
+        total += weight;
+        bits -= weight * log2(weight);
+      }
+    }
+    if (!total) continue;
+    sum += log2(total) + bits / total;
     counted++;
   }
   return sum / (counted || 1);

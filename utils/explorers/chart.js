@@ -31,8 +31,8 @@ function drawChart(box, height, { title, label: below, x, ticks, lines, marked, 
   const down = roundTicks(...(all.length ? [min(...all), max(...all)] : [0, 1]));
   const last = x.length - 1;
   const left = 14 + 8 * max(...down.map((value) => brief(value).length));
-  const letters = floor(min(0.03 * width, max(0, ...lines.map(({ name }) => name.length))));
-  const right = width - 22 - 9 * letters;
+  const fit = floor(min(0.03 * width, max(0, ...lines.map(({ name }) => name.length))));
+  const right = width - 22 - 9 * fit;
   const [top, lower] = [30, height - 40];
   const along = (value) => left + (last ? (value - x[0]) / (x[last] - x[0]) : 0.5) * (right - left);
   const across = (place) => along(x[place]);
@@ -79,7 +79,7 @@ function drawChart(box, height, { title, label: below, x, ticks, lines, marked, 
     if (!name || !real(end)) return lowest;
     const y = max(end, lowest + 17);
     path(`M${right + 5} ${y}h8`, "line", colour);
-    text(name.length > letters ? `${name.slice(0, letters - 1)}…` : name, right + 17, y + 5, "start", "name");
+    text(name.length > fit ? `${[...name].slice(0, fit - 1).join("")}…` : name, right + 17, y + 5, "start", "name");
     return y;
   }, 0);
   box.replaceChildren(image);

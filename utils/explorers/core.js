@@ -5,9 +5,11 @@ const DTYPES = { uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, fl
 
 // The reverse of delivery.pack: a JSON header and named arrays from one compressed text.
 async function unpack(text) {
-  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const data = await new Response(stream).arrayBuffer();
+  const raw = atob(text);
+  // Uint8Array.from would walk through millions of letters ten times as slowly.
+  const packed = new Uint8Array(raw.length).map((_, at) => raw.charCodeAt(at));
+  const data = await new Response(
+    new Response(packed).body.pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
   let offset = 4 + new DataView(data).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(data.slice(4, offset)));
   const arrays = {};
