@@ -1,6 +1,13 @@
-"""The benchmarks that train on the corpora still run, on a handful of examples."""
+"""The benchmarks still run: those that train, on a handful of examples; that of the views, on weights made up."""
 
-from benchmarks import headlines, translation
+import sys
+from dataclasses import replace
+
+import pytest
+
+from benchmarks import bottleneck, explorers, headlines, translation
+from tests.attention_samples import weights
+from tests.browser import executable
 from utils.data import load_headlines, load_pairs
 
 
@@ -23,3 +30,91 @@ def test_the_headline_writer_copies_words_it_does_not_know():
     written = headlines.write(model, words, [item.sentence for item in items])
     known = {word for item in items[:8] for word in words.all.tokens(f"{item.sentence} {item.headline}")}
     assert any(word not in known for text in written[8:] for word in words.all.tokens(text))
+
+
+def test_one_vector_recites_a_handful_of_sentences(monkeypatch):
+    monkeypatch.setattr(bottleneck, "GROUPS", {"any": range(40)})
+    texts = [(pair.english, pair.french) for pair in load_pairs().train[:16]]
+    found = bottleneck.sentences_right(texts, texts[:8], epochs=30, seed=0)
+    assert list(found) == ["trained on", "never seen"]
+    for ((exact, score),) in found.values():
+        assert exact >= 0.75
+        assert score > 75
+
+
+def test_lists_of_numbers_are_scored_by_length():
+    known, fresh = bottleneck.number_lists(16)
+    assert [text.count(",") + 1 for text, _ in known] == [*bottleneck.LENGTHS] * 2
+    assert all(french.count(",") + 1 == length for length, pairs in fresh.items() for _, french in pairs)
+    shares = bottleneck.lists_right(16, epochs=2, seed=0, count=400)
+    assert len(shares) == len(bottleneck.LENGTHS)
+    assert all(0 <= share < 0.5 for share in shares)
+
+
+# --- the views of attention
+
+SIXTEEN = (tuple(weights(1, 12, 16, 16, seed=layer) for layer in range(6)), ["word"] * 16)
+in_a_browser = pytest.mark.skipif(executable() is None, reason="no Chromium or Chrome on this machine")
+
+
+@in_a_browser
+@pytest.mark.browser
+def test_what_a_view_costs_is_measured():
+    found = explorers.cost(explorers.OURS, *SIXTEEN, scripts=None, rounds=1, limit=60)
+    assert found.build > 0
+    assert 0 < found.paint < found.answer
+    assert found.size < explorers.LIMITS[16].size
+    assert 100 < found.elements < explorers.LIMITS[16].elements
+
+
+@in_a_browser
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("change", "cells"),
+    [({"there": "() => false"}, ["over 5", "over 5", "–"]), ({"answers": "() => null"}, ["over 5", "–"])],
+)
+def test_view_that_does_not_come_or_does_not_answer_is_given_up(change, cells):
+    view = replace(explorers.OURS, **change)
+    found = explorers.cost(view, *SIXTEEN, scripts=None, rounds=1, limit=5)
+    assert found.answer is found.elements is None
+    assert explorers.row(16, view, found, found, limit=5).endswith(f" | {' | '.join(cells)} |")
+
+
+def test_missed_limits_are_named():
+    kept = explorers.Cost(size=60_000, build=0.01, paint=0.5, answer=9, elements=1_999)
+    assert explorers.missed(16, kept) == explorers.missed(9, kept) == []
+    for change, said in (
+        ({"size": 60_001}, "16 tokens: 60,001 bytes, the limit is 60,000"),
+        ({"build": 0.02}, "16 tokens: 0.02 s of Python, the limit is 0.01"),
+        ({"paint": 0.75}, "16 tokens: 0.75 s to the first paint, the limit is 0.5"),
+        ({"paint": None}, "16 tokens: no end of s to the first paint, the limit is 0.5"),
+        ({"elements": 2_001}, "16 tokens: 2,001 elements, the limit is 2,000"),
+    ):
+        assert explorers.missed(16, replace(kept, **change)) == [said]
+
+
+@in_a_browser
+@pytest.mark.browser
+@pytest.mark.parametrize("most", [60_000, 1_000])
+def test_table_ends_with_a_verdict(most, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["explorers", "--sizes", "16", "--rounds", "1"])
+    monkeypatch.setattr(explorers, "attention_of_prose", lambda sizes: dict.fromkeys(sizes, SIXTEEN))
+    monkeypatch.setitem(explorers.LIMITS, 16, explorers.Limits(most, build=60, paint=60))
+    if most == 1_000:
+        with pytest.raises(SystemExit) as ended:
+            explorers.main()
+        assert ended.value.code == 1
+    else:
+        explorers.main()
+    said = capsys.readouterr()
+    assert "only the course's own view is measured" in said.out
+    assert "| 16 | AttentionExplorer | 0.0" in said.out
+    assert ("keeps all its limits" in said.out) == (most == 60_000)
+    assert ("bytes, the limit is 1,000" in said.err) == (most == 1_000)
+
+
+def test_files_of_another_content_are_refused(tmp_path):
+    (tmp_path / "bertviz").mkdir()
+    (tmp_path / "require.min.js").write_text("alert(1)", "utf-8")
+    with pytest.raises(ValueError, match="is not the file that this benchmark knows"):
+        explorers.install(tmp_path)

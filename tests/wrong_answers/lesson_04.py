@@ -3,10 +3,15 @@
 import torch
 
 
-def _by_length(sources, hypotheses, references, *, length=lambda source, reference: len(source.split()), share=True):
+def _lists(sources, hypotheses, references, length=lambda source, reference: len(source.split())):
     hits = {}
     for source, hypothesis, reference in zip(sources, hypotheses, references, strict=True):
         hits.setdefault(length(source, reference), []).append(hypothesis == reference)
+    return hits
+
+
+def _by_length(sources, hypotheses, references, *, share=True, **by):
+    hits = _lists(sources, hypotheses, references, **by)
     return {key: sum(values) / len(values) if share else sum(values) for key, values in hits.items()}
 
 
@@ -61,23 +66,42 @@ def _never(ended):
     return False
 
 
+def _choosing_after_the_step(step, state, target, coins):
+    """Choose as the slide's loop does: the next input by this step's coin, from this step's column."""
+    read, steps = target[:, :1], []
+    for place in range(target.size(1)):
+        logits, state = step(read, state)
+        read = torch.where(coins[:, place : place + 1], target[:, place : place + 1], logits.argmax(dim=-1))
+        steps.append(logits)
+    return torch.cat(steps, dim=1)
+
+
+def _from_the_second_step(step, state, target, coins):
+    return _mixed(step, state, target[:, 1:], coins[:, 1:])
+
+
+def _reversed(ids, mask, last):
+    turned = ids.clone()
+    for row, length in enumerate((mask.sum(dim=1) - last).tolist()):
+        turned[row, :length] = ids[row, :length].flip(0)
+    return turned
+
+
 WRONG = {
-    "join_layers": [
-        (lambda s: torch.cat([s[: len(s) // 2], s[len(s) // 2 :]], dim=-1), "cut in halves"),
-        (lambda s: torch.cat([s[1::2], s[0::2]], dim=-1), "backward came first"),
-        (lambda s: s.reshape(len(s) // 2, s.size(1), -1), "mixed different sentences"),
-        (lambda s: torch.cat([s[-2], s[-1]], dim=-1), "last layer alone"),
-        (lambda s: s[0::2] + s[1::2], "added"),
-        (lambda s: (s[0::2] + s[1::2]) / 2, "averaged"),
-        (lambda s: torch.cat([s[0::2], s[1::2]], dim=1), "along the batch"),
-        (lambda s: torch.cat([s[0::2], s[1::2]]), "along the layers"),
-        (lambda s: s[0::2], "forward states alone"),
+    "reverse_sources": [
+        (lambda ids, mask: ids.flip(1), "padding was turned around"),
+        (lambda ids, mask: _reversed(ids, mask, 0), "end token came first"),
+        (lambda ids, mask: _reversed(ids, mask, 1).masked_fill(_reversed(ids, mask, 1) == 3, 0), "end tokens are gone"),
+        (lambda ids, mask: torch.cat([ids[:, :-1].flip(1), ids[:, -1:]], dim=1), "one length served for all"),
+        (lambda ids, mask: ids.flip(0), "changed places"),
+        (lambda ids, mask: ids.clone(), "read as before"),
     ],
     "exact_match_by_length": [
         (lambda *texts: _by_length(*texts, share=False), "these are counts"),
         (lambda *texts: {k: 100 * v for k, v in _by_length(*texts).items()}, "percentages"),
         (lambda *texts: {k: 1 - v for k, v in _by_length(*texts).items()}, "shares of wrong ones"),
         (_of_all, "divided by all"),
+        (_lists, "lists themselves"),
         (lambda *texts: _by_length(*texts, length=lambda s, r: len(r.split())), "those of the references"),
         (lambda *texts: _by_length(*texts, length=lambda s, r: len(s)), "in letters"),
         (_overwritten, "overwrote"),
@@ -93,7 +117,12 @@ WRONG = {
         ),
         (lambda *given: _mixed(*given, feed=lambda own, target: target[:, :1]), "start token was read again"),
         (lambda *given: _mixed(*given, early=1), "one step early"),
-        (lambda *given: _mixed(*given)[:, 1:], "first step are missing"),
+        (_from_the_second_step, "one step is missing"),
+        (_choosing_after_the_step, "used at the next"),
+        (
+            lambda step, state, target, coins: _mixed(step, state, target, coins.any(dim=0).expand_as(coins)),
+            "one coin decided",
+        ),
         (lambda *given: _mixed(*given)[:, -1:], "only the last step"),
         (lambda *given: _mixed(*given).argmax(dim=-1), "these are tokens"),
         (lambda *given: _mixed(*given, carry=False), "an old state"),

@@ -6,39 +6,32 @@ import torch
 from torch import Tensor
 
 from utils.exercises import Attempt, Option, Question, exercise, expect_close, expect_equal, expect_tensor, expect_that
+from utils.text import Tokenizer, pad
 
 
-@exercise(lesson=4, title="Both directions, every layer", minutes=10, difficulty=2)
-def join_layers(attempt: Attempt) -> str:
-    """Join the forward and the backward state of every layer."""
-    for layers in (3, 2, 1):
-        state = torch.randn(2 * layers, 3, 4)
-        forward, backward = state[0::2], state[1::2]
-        known_wrong = [
-            (torch.cat([backward, forward], dim=-1), "backward came first: the forward states lead"),
-            (state.reshape(layers, 3, 8), "the reshape mixed different sentences: use torch.cat along the last axis"),
-            (torch.cat([forward, backward], dim=1), "joined along the batch, as if it were twice as large: use dim=-1"),
-            (torch.cat([forward, backward]), "joined along the layers, which only reorders them: use dim=-1"),
-            (forward + backward, "the two directions were added: join them, so that nothing is mixed"),
-            ((forward + backward) / 2, "the two directions were averaged: join them, so that nothing is mixed"),
-            (forward, "these are the forward states alone: the backward ones belong beside them"),
-        ]
-        if layers > 1:
-            known_wrong += [
-                (
-                    torch.cat([state[:layers], state[layers:]], dim=-1),
-                    "the state was cut in halves, but forward and backward take turns: take every other entry",
-                ),
-                (torch.cat([state[-2], state[-1]], dim=-1), "this is the last layer alone: the decoder needs them all"),
-            ]
-        expect_close(
-            attempt(state),
-            torch.cat([forward, backward], dim=-1),
-            f"the joined state ({layers} layer{'s' * (layers > 1)})",
-            axes="(layers, batch, 2 × hidden)",
-            known_wrong=known_wrong,
-        )
-    return "A linear layer and a tanh after it, and you have the course's Bridge."
+@exercise(lesson=4, title="Read it backwards", minutes=10, difficulty=2)
+def reverse_sources(attempt: Attempt) -> str:
+    """Reverse the words of every sentence in a padded batch."""
+    end, padding = Tokenizer.end_id, Tokenizer.pad_id
+    sentences = [[9, 4, 6], [5, 9, 8, 7, 4, 6], [7], [8, 5]]
+    ids, mask = pad([[*words, end] for words in sentences])
+    right, _ = pad([[*words[::-1], end] for words in sentences])
+    end_first, _ = pad([[end, *words[::-1]] for words in sentences])
+    expect_close(
+        attempt(ids, mask),
+        right,
+        "the reversed sources",
+        axes="(batch, length)",
+        known_wrong=[
+            (ids, "they read as before: turn the words of each around"),
+            (ids.flip(1), "the padding was turned around too and came first: it belongs behind each sentence"),
+            (end_first, "the end token came first: turn around only the words before it"),
+            (right.where(right != end, padding), "the end tokens are gone: each belongs behind its last word"),
+            (torch.cat([ids[:, :-1].flip(1), ids[:, -1:]], dim=1), "one length served for all: each has its own"),
+            (ids.flip(0), "the sentences changed places: turn around the words within each"),
+        ],
+    )
+    return "Sutskever et al. gave their sources to the encoder like this."
 
 
 @exercise(lesson=4, title="Exact match by length", minutes=10, difficulty=2)
@@ -62,6 +55,7 @@ def exact_match_by_length(attempt: Attempt) -> str:
         right,
         "the dictionary",
         known_wrong=[
+            (grouped, "these are the lists themselves: divide each one's sum by its length"),
             ({length: sum(values) for length, values in grouped.items()}, "these are counts: divide by how many"),
             ({length: 100 * share for length, share in right.items()}, "these are percentages: a share lies in 0 to 1"),
             (of_all, "each count was divided by all the sentences: divide by those of the same length"),
@@ -131,13 +125,17 @@ def _mixed(target: Tensor, coins: Tensor, truth: Tensor | None = None) -> Tensor
 def mixed_logits(attempt: Attempt) -> str:
     """Mix true and own words as inputs, sentence by sentence."""
     target = torch.tensor([[2, 5, 9, 7, 4, 8], [2, 8, 4, 6, 5, 9], [2, 7, 7, 5, 9, 6]])
-    # The first coin of two rows is False: they read the start token all the same.
-    coins = torch.tensor([[0, 1, 0, 0, 1, 0], [1, 0, 0, 1, 0, 1], [0, 0, 1, 1, 0, 0]], dtype=torch.bool)
-    right, always = _mixed(target, coins), torch.ones_like(coins)
+    # The first coin of two rows is False: they read the start token all the same. One step has no True at all.
+    coins = torch.tensor([[0, 1, 0, 0, 1, 0], [1, 0, 0, 0, 0, 1], [0, 0, 1, 0, 1, 0]], dtype=torch.bool)
+    right, always, one = _mixed(target, coins), torch.ones_like(coins), coins.any(dim=0).expand(3, -1)
     started, early = torch.where(coins, target, 2), target.roll(-1, dims=1)
+    late = _mixed(target, coins.roll(1, dims=1), torch.where(torch.arange(6) > 0, target.roll(1, dims=1), 2))
     decoder = _Decoder()
+    found = attempt(decoder, decoder.start(), target, coins)
+    too_few = isinstance(found, Tensor) and found.shape == right[:, 1:].shape
+    expect_that(not too_few, "one step is missing: there are as many steps as target has columns, the first included")
     expect_close(
-        attempt(decoder, decoder.start(), target, coins),
+        found,
         right,
         "the logits",
         axes="(batch, length, vocabulary)",
@@ -146,9 +144,10 @@ def mixed_logits(attempt: Attempt) -> str:
             (_mixed(target, always), "every step read the true token: where a coin is False, read the model's own"),
             (_mixed(target, ~always), "every step read the model's own token: where a coin is True, read the true one"),
             (_mixed(target, coins[:1].expand(3, -1)), "the first sentence's coins decided for all: each has its own"),
+            (_mixed(target, one), "one coin decided for all the sentences of a step: each has its own"),
             (_mixed(started, always), "the start token was read again where the coin is False: read the model's own"),
             (_mixed(target, coins, early), "the true token was read one step early, at the step that is to predict it"),
-            (right[:, 1:], "the logits of the first step are missing: keep those of every step"),
+            (late, "the coin and the token of one step were used at the next: choose the input before the step"),
             (right[:, -1:], "only the last step's logits came back: collect them and join them, dim=1"),
             (right.argmax(dim=-1), "these are tokens: return the logits, which the loss needs"),
         ],
@@ -240,9 +239,11 @@ QUIZ = (
     Question(
         "The model fails on short sentences it has never seen, but recites many of those it was trained on. Why?",
         (
-            Option("The vector is too small for them", "It is not: it holds those that it has seen."),
+            Option(
+                "It was not trained long enough", "Longer, it recites nearly all of them, and no new one comes out."
+            ),
             Option("The decoder forgets the start token", "It writes fluent French: decoding works."),
-            Option("It has seen too little to generalise", "More pairs, or a better architecture.", correct=True),
+            Option("It has learned sentences, not how to translate", "More data, or lesson 5.", correct=True),
         ),
     ),
 )
