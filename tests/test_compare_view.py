@@ -212,9 +212,9 @@ def test_ticks_are_round_and_enclose_the_numbers(one, other):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"series": [[1, 2, 3]]}, r"series is \[\[1, 2, 3\]\]; it must be a mapping of 1 to 6 names"),
+        ({"series": [[1, 2, 3]]}, r"series is \[\[1, 2, 3\]\]; it must be a mapping of 1 to 7 names"),
         ({"series": {}}, "series holds 0; it must be a mapping"),
-        ({"series": {str(name): [1, 2, 3] for name in range(7)}}, "series holds 7"),
+        ({"series": {str(name): [1, 2, 3] for name in range(8)}}, "series holds 8"),
         ({"series": {"a": [1, 2]}}, "the curve 'a' has 2 numbers but x has 3"),
         ({"series": {"a": ["x", 1, 2]}}, "the curve 'a' must hold numbers"),
         ({"series": {"a": [[1, 2, 3]]}}, r"the curve 'a' has shape \(1, 3\)"),

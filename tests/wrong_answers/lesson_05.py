@@ -70,6 +70,18 @@ WRONG = {
             "sure links are possible too",
         ),
         (lambda predicted, sure, possible: _rate(len(predicted & (sure | possible)), len(predicted)), "the precision"),
+        (
+            lambda predicted, sure, possible: (
+                100 * _rate(len(predicted & sure) + len(predicted & (sure | possible)), len(predicted) + len(sure))
+            ),
+            "not percent",
+        ),
+        (
+            lambda predicted, sure, possible: _rate(
+                len(predicted & sure) + len(predicted & (sure | possible)), len(predicted | sure)
+            ),
+            "not the sets joined",
+        ),
         (lambda predicted, sure, possible: _rate(len(predicted & sure), len(sure)), "the recall"),
         (
             lambda predicted, sure, possible: _rate(

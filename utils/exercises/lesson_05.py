@@ -163,29 +163,29 @@ def error_rate(attempt: Attempt) -> str | None:
     predicted = {(0, 0), (1, 1), (2, 3), (3, 2), (4, 4), (5, 5)}
     sure, possible = {(0, 0), (1, 1), (2, 3), (4, 5)}, {(4, 4), (5, 4), (5, 6)}
     hits, allowed = len(predicted & sure), len(predicted & (sure | possible))
+    agreed, size = hits + allowed, len(predicted) + len(sure)
     answer = attempt(predicted, sure, possible)
     if isinstance(answer, set | frozenset):
         raise Misconception("this is a set of links: the error rate is one number, made of counts")
     expect_close(
         answer,
-        1 - (hits + allowed) / (len(predicted) + len(sure)),
+        1 - agreed / size,
         "the error rate",
         known_wrong=[
-            ((hits + allowed) / (len(predicted) + len(sure)), "this is the agreement: the error rate is 1 minus it"),
+            (agreed / size, "this is the agreement: the error rate is 1 minus it"),
+            (100 * (1 - agreed / size), "a rate from 0 to 1 is asked for, not percent"),
             (
-                1 - (hits + len(predicted & possible)) / (len(predicted) + len(sure)),
+                1 - (hits + len(predicted & possible)) / size,
                 "sure links are possible too: count the predicted ones among both together",
             ),
             (1 - allowed / len(predicted), "this is 1 minus the precision: the sure links that were missed count too"),
             (1 - hits / len(sure), "this is 1 minus the recall: links that are not even possible count too"),
+            (1 - agreed / len(predicted | sure), "below the line the two counts are added, not the sets joined"),
             (
-                1 - (hits + allowed) / (len(predicted) + len(sure | possible)),
+                1 - agreed / (len(predicted) + len(sure | possible)),
                 "a possible link need not be found: divide by the predicted and the sure ones alone",
             ),
-            (
-                1 - 2 * hits / (len(predicted) + len(sure)),
-                "possible links are not used: they are allowed, so finding one is no error",
-            ),
+            (1 - 2 * hits / size, "possible links are not used: they are allowed, so finding one is no error"),
         ],
     )
     expect_close(attempt(sure, sure, possible), 0.0, "the error rate of exactly the sure links")

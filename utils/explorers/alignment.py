@@ -185,7 +185,7 @@ def _cell(sources: int, targets: int) -> float:
 
 
 def _width(sources: int, targets: int) -> int:
-    return max(_LABELS + round(sources * _cell(sources, targets)) + 40, 380)  # room for the legend
+    return max(_LABELS + round(sources * _cell(sources, targets)) + 40, 396)  # room for the legend
 
 
 def _stored_picture(

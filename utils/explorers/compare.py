@@ -106,7 +106,7 @@ class CompareView(Explorer):
         baseline: str | None = None,
         intervals: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Show measured curves of up to six models together, and on demand their difference from one of them.
+        """Show measured curves of up to seven models together, and on demand their difference from one of them.
 
         ``series`` holds for each name one number for each ``x``, NaN where nothing was measured; ``x`` increases.
         ``baseline`` names the curve that the others are compared with, by default the first. ``intervals`` holds for

@@ -15,7 +15,10 @@ from utils.explorers import drawing
 from utils.explorers.compare_parts import WIDTH, checked_names
 from utils.explorers.delivery import visible
 
-COLOURS = (plots.ENCODER, plots.DECODER, plots.ENCODER_DECODER, plots.SECOND, plots.HIGHLIGHT, plots.THIRD)
+COLOURS = (
+    *(plots.ENCODER, plots.DECODER, plots.ENCODER_DECODER, plots.SECOND, plots.HIGHLIGHT, plots.THIRD),
+    plots.BASELINE,
+)
 MOST_POINTS = 2_000  # of one curve
 _LEFT, _RIGHT, _TOP, _LOWER, _HEIGHT = 76, WIDTH - 190, 44, 372, 430  # pixels: edges of the still picture's axes
 _FINE = 3  # lines are drawn this much larger and then made smaller, which smooths them
