@@ -4,10 +4,12 @@ import sys
 from dataclasses import replace
 
 import pytest
+import torch
 
-from benchmarks import bottleneck, explorers, headlines, translation
+from benchmarks import bottleneck, explorers, headlines, scores, teacher_forcing, translation
 from tests.attention_samples import weights
 from tests.browser import executable
+from utils.attention import SCORES
 from utils.data import load_headlines, load_pairs
 
 
@@ -49,6 +51,26 @@ def test_lists_of_numbers_are_scored_by_length():
     shares = bottleneck.lists_right(16, epochs=2, seed=0, count=400)
     assert len(shares) == len(bottleneck.LENGTHS)
     assert all(0 <= share < 0.5 for share in shares)
+
+
+@pytest.mark.parametrize("kind", ["plain", *SCORES])
+def test_each_way_of_teacher_forcing_is_the_same_training_step(kind):
+    (batch, *_), english, french = teacher_forcing.prepare(load_pairs().train[:64], 2)
+    model = teacher_forcing.build(kind, english, french).eval()
+    torch.testing.assert_close(teacher_forcing.one_call(model, *batch), teacher_forcing.token_by_token(model, *batch))
+    assert teacher_forcing.own_words(model, *batch).shape == (*batch[2].shape, french)
+    assert teacher_forcing.tokens_per_second(teacher_forcing.one_call, model, [batch]) > 0
+
+
+@pytest.mark.parametrize("kind", ["scaled general", scores.SLIDE])
+def test_a_score_is_measured_on_a_handful_of_pairs(kind):
+    corpus = load_pairs()
+    task = scores.Translation(corpus.train[:64], epochs=1)
+    bleu, chrf, error, sharpness = scores.measure(task, kind, 0, corpus.train[:4], corpus.test)
+    assert 0 <= bleu < 100
+    assert 0 <= chrf < 100
+    assert 0 < error <= 1
+    assert 0.05 < sharpness < 1
 
 
 # --- the views of attention

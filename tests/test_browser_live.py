@@ -25,7 +25,7 @@ pytestmark = in_a_browser
 MODEL = """
 import torch
 from utils.explorers import AlignmentView
-from utils.explorers.live import live
+from utils.explorers.loop import live
 
 def weights_of(text, sharpness=1.0):
     seed = sum(place * ord(letter) for place, letter in enumerate(text, 1))

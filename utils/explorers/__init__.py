@@ -5,7 +5,7 @@ from utils.explorers.attention import AttentionExplorer
 from utils.explorers.beam import BeamTree
 from utils.explorers.compare import CompareView
 from utils.explorers.decoding import DecodingExplorer
-from utils.explorers.live import live
+from utils.explorers.loop import live
 from utils.explorers.steps import AttentionSteps
 from utils.explorers.translation import TranslationSteps
 
