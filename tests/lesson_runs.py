@@ -22,8 +22,8 @@ def only_this_machine(self, address, connect=socket.socket.connect):
 
 socket.socket.connect = only_this_machine
 """
-# Outputs of these cells belong to a reader or a machine, or are live.
-PERSONAL = {"setup", "play", "progress"}
+# Outputs of these cells belong to a reader or a machine, are live, or say how long something took.
+PERSONAL = {"setup", "play", "progress", "timed"}
 
 
 @dataclass(frozen=True)

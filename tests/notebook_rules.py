@@ -22,7 +22,7 @@ SMALLEST_SHARE = 0.7  # of the code cells with output, how many nbval compares a
 CODE_CELLS, ALL_LINES = (25, 45), 400
 LINES_OF_A_CELL = {"the median": 8, "nine cells of ten": 22, "the longest": 40}
 TAGS = {
-    *("setup", "launch", "exercise", "check", "solution", "claim", "quiz", "picture", "play", "progress"),
+    *("setup", "launch", "exercise", "check", "solution", "claim", "quiz", "picture", "play", "progress", "timed"),
     "nbval-ignore-output",
 }
 
