@@ -7,10 +7,9 @@ import numpy as np
 from torch import Tensor
 
 from utils import plots
-from utils.explorers import delivery
 from utils.explorers.attention_parts import Attention, Tokens, checked_attention, checked_tokens
 from utils.explorers.attention_picture import WIDTH, Chosen, picture
-from utils.explorers.delivery import Explorer, pack, script
+from utils.explorers.delivery import Explorer, check_size, pack, script
 from utils.explorers.weights import EAGER, encoded
 
 SPECIAL_TOKENS = frozenset(
@@ -79,11 +78,12 @@ class AttentionExplorer(Explorer):
         if not shown:
             raise ValueError(f"there are no attention weights to show; {EAGER}, and give its attentions and tokens.")
         # Weights take about 0.7 bytes each, rarely less than a quarter of that: far too many are refused unpacked.
-        _check_size(0.7 * sum(each.weights.size for each in shown), shown, leeway=4)
+        most = max(len(each.layers) for each in shown)
+        check_size("explorer", 0.7 * sum(each.weights.size for each in shown), most, leeway=4)
         starts = [shown[0].sharpest(layer, head), *(each.sharpest() for each in shown[1:])]
         payload = pack(*_payload(shown, starts, [each for each in sequences.values() if each is not None]))
         still = _picture(shown[0], *starts[0])
-        _check_size(len(payload) + len(still) * 4 / 3 + len(script("attention").encode()), shown)
+        check_size("explorer", len(payload) + len(still) * 4 / 3 + len(script("attention").encode()), most)
         summary = "\n".join(each.sentences() for each in shown)
         layer, head = starts[0]
         super().__init__(
@@ -111,18 +111,6 @@ class AttentionExplorer(Explorer):
         if not any(found.values()):
             raise ValueError(f"this output holds no attention weights; {EAGER}.")
         return cls(tokens=tokens, target_tokens=target_tokens, **found, **options)
-
-
-def _check_size(size: float, shown: Sequence[Attention], *, leeway: int = 1) -> None:
-    if size <= leeway * delivery.OUTPUT_LIMIT:
-        return
-    layers = max(len(each.layers) for each in shown)
-    fitting = int(layers * delivery.OUTPUT_LIMIT / size)
-    fewer = f"fewer layers at a time, for example layers=range({fitting})" if fitting else "one layer, layers=[0]"
-    raise ValueError(
-        f"this explorer would take about {size / 1e6:.1f} MB, more than the {delivery.OUTPUT_LIMIT / 1e6:.0f} MB a "
-        f"notebook carries well; show {fewer}, or a shorter text."
-    )
 
 
 def _payload(

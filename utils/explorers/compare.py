@@ -6,12 +6,11 @@ from typing import Any, Self
 import numpy as np
 from torch import Tensor
 
-from utils.explorers import delivery
 from utils.explorers.attention_parts import Attention, checked_attention, checked_tokens
 from utils.explorers.compare_curves import checked_curves, curves_picture
 from utils.explorers.compare_parts import WIDTH, Place, Side, apart, checked_names, checked_place, labels, sentences
 from utils.explorers.compare_picture import maps_picture
-from utils.explorers.delivery import Explorer, pack
+from utils.explorers.delivery import Explorer, check_size, pack, script
 from utils.explorers.weights import encoded
 
 Mask = Tensor | np.ndarray | Sequence[Any]
@@ -80,10 +79,11 @@ class CompareView(Explorer):
         ]
         same = shown[0].weights.shape == shown[1].weights.shape and np.array_equal(*(each.weights for each in shown))
         # Weights take about 0.7 bytes each, rarely less than a quarter of that: far too many are refused unpacked.
-        _check_size(0.7 * sum(each.weights.size for each in shown[: 1 if same else 2]), shown, leeway=4)
+        most = max(len(each.layers) for each in shown)
+        check_size("comparison", 0.7 * sum(each.weights.size for each in shown[: 1 if same else 2]), most, leeway=4)
         payload = pack(*_payload(sides, same=same))
         still = maps_picture(*sides)
-        _check_size(len(payload) + len(still) * 4 / 3 + len(delivery.script("compare").encode()), shown)
+        check_size("comparison", len(payload) + len(still) * 4 / 3 + len(script("compare").encode()), most)
         said = sentences(*sides)
         super().__init__(
             "compare",
@@ -161,18 +161,6 @@ def _starts(shown: Sequence[Attention], alone: bool) -> list[Place]:
     if heads == 1:
         raise ValueError("first has one layer and one head, so there is nothing to compare in it; give second.")
     return [(layers[0], 0), (layers[0], 1)]
-
-
-def _check_size(size: float, shown: Sequence[Attention], *, leeway: int = 1) -> None:
-    if size <= leeway * delivery.OUTPUT_LIMIT:
-        return
-    most = max(len(each.layers) for each in shown)
-    fitting = int(most * delivery.OUTPUT_LIMIT / size)
-    fewer = f"fewer layers at a time, for example layers=range({fitting})" if fitting else "one layer, layers=[0]"
-    raise ValueError(
-        f"this comparison would take about {size / 1e6:.1f} MB, more than the {delivery.OUTPUT_LIMIT / 1e6:.0f} MB a "
-        f"notebook carries well; show {fewer}, or a shorter text."
-    )
 
 
 def _payload(sides: Sequence[Side], *, same: bool) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -160,6 +160,21 @@ def payload_of(output: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return unpack(found.group(1))
 
 
+def check_size(what: str, size: float, layers: int, *, leeway: int = 1) -> None:
+    """Raise ``ValueError``, saying how many of the ``layers`` fit, if ``what`` takes more bytes than an output may.
+
+    An estimate made before the weights are compressed may be ``leeway`` times as large.
+    """
+    if size <= leeway * OUTPUT_LIMIT:
+        return
+    fitting = int(layers * OUTPUT_LIMIT / size)
+    fewer = f"fewer layers at a time, for example layers=range({fitting})" if fitting else "one layer, layers=[0]"
+    raise ValueError(
+        f"this {what} would take about {size / 1e6:.1f} MB, more than the {OUTPUT_LIMIT / 1e6:.0f} MB a notebook "
+        f"carries well; show {fewer}, or a shorter text."
+    )
+
+
 def visible(token: str, *, spaces: bool = True) -> str:
     """Return ``token`` with everything that cannot be seen made visible, so that it is safe to set in a line of text.
 
