@@ -28,7 +28,8 @@ ORDER = (
         "number_words",
         "downloads",
     ),
-    *("data", "text", "attention", "recurrent", "decoding", "beam", "training", "metrics", "plots"),
+    *("data", "text", "attention", "recurrent", "transformer_layers", "transformer"),
+    *("masked", "layouts", "decoding", "beam", "training", "metrics", "plots"),
     *("explorers", "exercises", "course"),
 )
 MOST_LINES = 250

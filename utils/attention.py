@@ -1,12 +1,15 @@
-"""Attention (slide 5): score every source position, turn the scores into weights, return the weighted mean.
+"""Attention (slides 5 and 6): score every source position, turn the scores into weights, return the weighted mean.
 
 ``attention`` is one function for every model of the course; the score functions are small modules with one interface,
 ``score(query, key)`` from (..., target, query size) and (..., source, key size) to (..., target, source).
+``MultiHeadAttention`` is the Transformer's.
 """
 
 import math
+from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -118,3 +121,51 @@ def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
     # The lowest finite number, where −∞ would make a row without any real token NaN.
     lowest = torch.finfo(scores.dtype).min
     return scores.masked_fill(~mask, lowest).softmax(dim=-1).masked_fill(~mask, 0.0)
+
+
+class KeysValues(NamedTuple):
+    """What a multi-head attention looks at: one key and one value for each head and position."""
+
+    key: Tensor  # (batch, heads, source, head size)
+    value: Tensor  # (batch, heads, source, head size)
+
+
+class MultiHeadAttention(nn.Module):
+    """Attention by several heads, each with its own maps of queries, keys and values (Vaswani et al. 2017, 3.2.2)."""
+
+    def __init__(self, hidden_size: int, num_heads: int):
+        super().__init__()
+        if num_heads < 1 or hidden_size % num_heads:
+            raise ValueError(f"{hidden_size} numbers cannot be shared out among {num_heads} heads; choose a divisor.")
+        self.num_heads = num_heads
+        self.query, self.key, self.value, self.output = (nn.Linear(hidden_size, hidden_size) for _ in range(4))
+
+    def split(self, states: Tensor) -> Tensor:
+        """Share out (batch, length, hidden) among the heads: (batch, heads, length, head size)."""
+        return states.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+
+    def look_at(self, states: Tensor) -> KeysValues:
+        """Return the keys and values of ``states`` (batch, source, hidden), to be looked at now or kept for later."""
+        return KeysValues(self.split(self.key(states)), self.split(self.value(states)))
+
+    def forward(
+        self, states: Tensor, source: KeysValues, mask: Tensor | None = None, return_attention: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """Let each of ``states`` (batch, target, hidden) look at the ``source``; return the update and the weights.
+
+        ``mask``, True where a query may look, broadcasts to (batch, heads, target, source). The update has the shape of
+        ``states``. The weights (batch, heads, target, source) are None unless asked for: PyTorch's fused attention,
+        which is used otherwise, never holds them all.
+        """
+        query = self.split(self.query(states))  # (batch, heads, target, head size)
+        if return_attention:
+            context, weights = attention(query, source.key, source.value, mask)
+        else:
+            context, weights = F.scaled_dot_product_attention(query, source.key, source.value, mask), None
+        joined = context.transpose(1, 2).flatten(2)  # (batch, target, hidden)
+        return self.output(joined), weights
+
+
+def causal_mask(length: int, past: int = 0, device: torch.device | None = None) -> Tensor:
+    """Return (length, past + length), True where a token may look: at the past, at itself, at nothing that follows."""
+    return torch.ones(length, past + length, dtype=torch.bool, device=device).tril(past)

@@ -82,9 +82,10 @@ def beam_search(
     max_new_tokens: int,
     end_id: int | None = None,
     length_penalty: float = 0.0,
+    mask: Tensor | None = None,
     trace: bool = False,
 ) -> BeamGeneration:
-    """Continue each row of ``ids`` (batch, prompt), all real tokens, by the best text that a beam of ``width`` finds.
+    """Continue each row of ``ids`` (batch, prompt) by the best text that a beam of ``width`` finds.
 
     Each step takes, for each sentence, the 2 · ``width`` most probable continuations of its live hypotheses. Those that
     end are finished if they are among the best ``width``; of the rest the best ``width`` live on. A sentence stops when
@@ -92,16 +93,17 @@ def beam_search(
     model's time. At ``max_new_tokens`` what lives is ranked with what is finished, by ``normalised_score``; equal ones
     keep the order in which they were found. ``width=1`` without a length penalty is greedy search.
 
-    Prompt, state, ``end_id`` and training mode are treated as by ``generate``. Raises ``ValueError`` if the numbers are
-    out of range or the model's logits hold NaN.
+    Prompt, mask, state, ``end_id`` and training mode are treated as by ``generate``. Raises ``ValueError`` if the
+    numbers are out of range or the model's logits hold NaN.
     """
-    check_prompt(ids)
+    check_prompt(ids, mask)
     check_beam_settings(width, max_new_tokens, length_penalty)
     searches = [_Search(width, max_new_tokens, end_id, length_penalty, trace) for _ in ids]
     active, new = searches, ids
     with evaluating(model):
         for _ in range(max_new_tokens):
-            logits, state = model(new, state)
+            logits, state = model(new, state) if mask is None else model(new, state, mask)
+            mask = None  # what the search adds is real
             log_probabilities = logits[:, -1].float().log_softmax(dim=-1)  # (live rows of all sentences, vocabulary)
             if log_probabilities.isnan().any():
                 raise ValueError("the model's logits hold NaN, so nothing can be ranked; check its weights.")

@@ -18,7 +18,10 @@ class Decodable(Protocol):
     """What a model offers to be decoded from."""
 
     def __call__(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Read new ``ids`` (batch, new) after ``state``; return logits (batch, new, vocabulary) and the new state."""
+        """Read new ``ids`` (batch, new) after ``state``; return logits (batch, new, vocabulary) and the new state.
+
+        A model that knows padding also takes a third argument, ``mask`` (batch, new), True at real tokens.
+        """
 
     def select_state(self, state: Any, rows: Tensor) -> Any:
         """Return the state of the chosen ``rows`` (int64, 1-D) of the batch, in that order; beam search needs it."""
@@ -67,10 +70,12 @@ class Generation:
     scores: Tensor
 
 
-def check_prompt(ids: Tensor) -> None:
+def check_prompt(ids: Tensor, mask: Tensor | None = None) -> None:
     """Raise ``ValueError``, saying what to do, unless ``ids`` (batch, prompt) can be continued."""
     if ids.dim() != 2 or ids.size(1) == 0:
         raise ValueError(f"ids must have shape (batch, prompt) with at least one token a row, not {tuple(ids.shape)}.")
+    if mask is not None and (mask.shape != ids.shape or not mask[:, -1].all() or (mask[:, :-1] & ~mask[:, 1:]).any()):
+        raise ValueError("mask must have the shape of ids and be True at the end of each row: pad prompts on the left.")
 
 
 def check_sampling_settings(temperature: float, top_k: int | None, top_p: float | None) -> None:
@@ -115,15 +120,17 @@ def generate(
     max_new_tokens: int,
     end_id: int | None = None,
     strategy: Strategy | None = None,
+    mask: Tensor | None = None,
     seed: int = 0,
 ) -> Generation:
-    """Continue each row of ``ids`` (batch, prompt), all real tokens, from ``state`` (None: the model's own start).
+    """Continue each row of ``ids`` (batch, prompt) from ``state`` (None: the model's own start).
 
-    Stops after ``max_new_tokens``, or once every row has produced ``end_id``; rows that ended early are filled up with
-    ``end_id``. Without a strategy the search is greedy. The same ``seed`` gives the same text. A module that is in
+    ``mask`` (batch, prompt) is True at real tokens, which come last, for a model that knows padding; None: all are
+    real. Stops after ``max_new_tokens``, or once every row has produced ``end_id``; rows that ended early are filled up
+    with ``end_id``. Without a strategy the search is greedy. The same ``seed`` gives the same text. A module that is in
     training mode is put in evaluation mode meanwhile.
     """
-    check_prompt(ids)
+    check_prompt(ids, mask)
     strategy = strategy or Greedy()
     generator = torch.Generator().manual_seed(seed)
     scores = torch.zeros(ids.size(0), device=ids.device)
@@ -131,7 +138,8 @@ def generate(
     new = ids
     with evaluating(model):
         for _ in range(max_new_tokens):
-            logits, state = model(new, state)
+            logits, state = model(new, state) if mask is None else model(new, state, mask)
+            mask = None  # what is generated is real
             log_probabilities = logits[:, -1].float().log_softmax(dim=-1)  # (batch, vocabulary)
             if end_id is not None:
                 log_probabilities = log_probabilities.masked_fill(finished[:, None], -torch.inf)

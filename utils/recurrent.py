@@ -198,7 +198,7 @@ class AttentionEncoderDecoder(EncoderDecoder):
         return AttentionState(self.bridge(state), outputs, source_mask)
 
 
-def check_forward(source: Tensor, target: Tensor, teacher_forcing_ratio: float) -> None:
+def check_forward(source: Tensor, target: Tensor, teacher_forcing_ratio: float = 1.0) -> None:
     """Raise ``ValueError``, saying what to do, unless an encoder–decoder can be called with these."""
     if not 0 <= teacher_forcing_ratio <= 1:
         raise ValueError(f"teacher_forcing_ratio is a share from 0 to 1, not {teacher_forcing_ratio}.")
