@@ -24,7 +24,7 @@ lab: setup ## set everything up, if it is not yet, and open the course in Jupyte
 test: setup ## set everything up and run every test, the notebooks included
 	$(PYTHON_HERE) -m ruff check .
 	$(PYTHON_HERE) -m ruff format --check .
-	$(PYTHON_HERE) -m pytest tests notebooks --nbval --nbval-current-env --nbval-cell-timeout=600
+	$(PYTHON_HERE) -m pytest notebooks tests --nbval --nbval-current-env --nbval-cell-timeout=600
 
 test-fast: setup ## run the tests that need neither a real model nor a browser nor a notebook run
 	$(PYTHON_HERE) -m pytest tests -m "not slow and not browser"

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
 
-from tests.lab import command, copy_of_the_course, lab
+from tests.course_copy import copy_of_the_course
+from tests.lab import command, lab
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = (

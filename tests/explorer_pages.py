@@ -18,8 +18,9 @@ from nbconvert.exporters import Exporter
 from playwright.sync_api import Browser, Page
 
 from tests.browser import browser, executable, visit
+from tests.course_copy import copy_of_the_course
 from tests.explorer_checks import LIVE
-from tests.lab import Lab, command, copy_of_the_course, lab
+from tests.lab import Lab, command, lab
 
 in_a_browser = [
     pytest.mark.browser,

@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -18,12 +17,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 import matplotlib
-import nbformat
 from playwright.sync_api import Page
 
 from utils import storage
 
-REPOSITORY = Path(__file__).parent.parent
 # Every cell in the page at once, and nothing that asks the network or the reader a question.
 LAB_SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},
@@ -145,16 +142,3 @@ def _stop(served: Lab, process: subprocess.Popen) -> None:
     except (urllib.error.URLError, TimeoutError, subprocess.TimeoutExpired):
         process.kill()
         process.wait()
-
-
-def copy_of_the_course(folder: Path, *notebooks: Path, keep_outputs: bool = False) -> Path:
-    """Copy what a lesson needs, ``utils`` and the given ``notebooks``, into ``folder``; return its notebooks folder."""
-    shutil.copytree(REPOSITORY / "utils", folder / "utils", ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "notebooks").mkdir()
-    for path in notebooks:
-        notebook = nbformat.read(path, as_version=4)
-        for cell in notebook.cells:
-            if cell.cell_type == "code" and not keep_outputs:
-                cell.outputs, cell.execution_count = [], None
-        nbformat.write(notebook, folder / "notebooks" / path.name)
-    return folder / "notebooks"

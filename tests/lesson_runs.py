@@ -1,12 +1,11 @@
-"""Each lesson run once a session with the network cut, for all tests that look at what came out."""
+"""What each lesson gave when it ran with the network cut, once a session, for all tests that look at it."""
 
 import os
 import tempfile
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from tests.lab import REPOSITORY, copy_of_the_course
+from tests.course_copy import REPOSITORY, copy_of_the_course
 from tools import notebook_files
 from tools.run_notebooks import run
 
@@ -22,6 +21,7 @@ def only_this_machine(self, address, connect=socket.socket.connect):
 
 socket.socket.connect = only_this_machine
 """
+CONNECT = "import urllib.request; urllib.request.urlopen('http://192.0.2.1', timeout=5)"  # what it must stop
 # Outputs of these cells belong to a reader or a machine, are live, or say how long something took.
 PERSONAL = {"setup", "play", "progress", "timed"}
 
@@ -34,16 +34,28 @@ class Run:
     outputs: list[list[str]]
 
 
-@cache
+_runs: dict[Path, Run] = {}
+
+
+def cut_off(folder: Path) -> dict[str, str]:
+    """Return the variables that make a kernel reach no other machine; ``folder`` holds what it needs for that."""
+    (folder / "sitecustomize.py").write_text(CUT)
+    return {"PYTHONPATH": os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))}
+
+
+def record(lesson: Path, seconds: float, cells: list[dict]) -> None:
+    """Keep what a run of ``lesson`` from top to bottom gave, so that ``run_cut_off`` need not run it once more."""
+    _runs[lesson.resolve()] = Run(seconds, numbers(cells))
+
+
 def run_cut_off(lesson: Path) -> Run:
-    """Run a copy of ``lesson`` in a kernel that reaches no other machine; the second time the first run is returned."""
-    with tempfile.TemporaryDirectory(prefix="course-lesson-") as temporary:
-        folder = Path(temporary)
-        (folder / "sitecustomize.py").write_text(CUT)
-        path = os.pathsep.join(filter(None, (temporary, os.environ.get("PYTHONPATH"))))
-        copy = copy_of_the_course(folder, lesson) / lesson.name
-        seconds = run(copy, environment={"PYTHONPATH": path})
-        return Run(seconds, numbers(notebook_files.read(copy).cells))
+    """Return a run of ``lesson`` in a kernel that reaches no other machine: nbval's in this session, else a new one."""
+    if lesson.resolve() not in _runs:
+        with tempfile.TemporaryDirectory(prefix="course-lesson-") as temporary:
+            copy = copy_of_the_course(Path(temporary), lesson) / lesson.name
+            seconds = run(copy, environment=cut_off(Path(temporary)))
+            record(lesson, seconds, notebook_files.read(copy).cells)
+    return _runs[lesson.resolve()]
 
 
 def numbers(cells: list[dict]) -> list[list[str]]:

@@ -1,26 +1,30 @@
 """Makes nbval compare a notebook's outputs as a reader would, pictures and explorers included.
 
-nbval by itself compares text to the letter and skips pictures. Loaded by the root ``conftest.py``.
+nbval by itself compares text to the letter and skips pictures. Here its kernels are cut off from the network, and what
+they give is kept for ``tests.lesson_runs``. Loaded by the root ``conftest.py``.
 """
 
 import base64
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from nbformat import NotebookNode
 from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile
 
+from tests import lesson_runs
 from tests.comparison import html_difference, picture_difference, text_difference
 from tests.notebook_rules import compared_share
 from tools import notebook_files
 from tools.run_notebooks import KERNEL_ENVIRONMENT
 
 PICTURES = ("image/png", "image/jpeg")
-_nbval_setup, _nbval_teardown = IPyNbFile.setup, IPyNbFile.teardown
+_nbval_setup, _nbval_teardown, _nbval_run = IPyNbFile.setup, IPyNbFile.teardown, IPyNbCell.runtest
 
 
 def outputs_difference(expected: list[NotebookNode], actual: list[NotebookNode]) -> str | None:
@@ -94,15 +98,26 @@ def _compare_outputs(
 
 
 def _set_up(file: IPyNbFile) -> None:
-    """Start the kernel as the committed outputs were made, with a learner's folder of its own."""
-    file.course_data = tempfile.TemporaryDirectory()
-    with _environment(KERNEL_ENVIRONMENT | {"COURSE_DATA": file.course_data.name}):
+    """Start the kernel as the committed outputs were made, cut off from the network, with a learner's own folder."""
+    file.course_data, file.course_cut = tempfile.TemporaryDirectory(), tempfile.TemporaryDirectory()
+    file.course_cells, file.course_start = [], time.perf_counter()
+    cut = lesson_runs.cut_off(Path(file.course_cut.name))
+    with _environment(KERNEL_ENVIRONMENT | cut | {"COURSE_DATA": file.course_data.name}):
         _nbval_setup(file)
+
+
+def _run(cell: IPyNbCell) -> None:
+    """Run a cell as nbval does, and keep what it gave, unless it failed."""
+    _nbval_run(cell)
+    cell.parent.course_cells.append(NotebookNode(cell.cell, outputs=cell.test_outputs))
 
 
 def _tear_down(file: IPyNbFile) -> None:
     _nbval_teardown(file)
     file.course_data.cleanup()
+    file.course_cut.cleanup()
+    if len(file.course_cells) == sum(cell.cell_type == "code" for cell in file.nb.cells):
+        lesson_runs.record(Path(file.path), time.perf_counter() - file.course_start, file.course_cells)
 
 
 def _execute(kernel: RunningKernel, cell_input: str, allow_stdin: bool | None = None) -> str:
@@ -114,6 +129,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Put the tolerant comparison and the notebooks' own environment in nbval's place."""
     IPyNbCell.compare_outputs = _compare_outputs
     IPyNbFile.setup, IPyNbFile.teardown = _set_up, _tear_down
+    IPyNbCell.runtest = _run
     RunningKernel.execute_cell_input = _execute
 
 

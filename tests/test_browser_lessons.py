@@ -13,7 +13,8 @@ import pytest
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 from tests.browser import browser, executable, photograph, visit
-from tests.lab import cells, command, copy_of_the_course, lab
+from tests.course_copy import copy_of_the_course
+from tests.lab import cells, command, lab
 from tests.lesson_runs import LESSONS, numbers, run_cut_off
 from tools.run_notebooks import KERNEL_ENVIRONMENT
 

@@ -12,9 +12,10 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import browser, visit
+from tests.course_copy import copy_of_the_course
 from tests.explorer_checks import CONTRAST
 from tests.explorer_pages import in_a_browser
-from tests.lab import cells, command, copy_of_the_course, lab
+from tests.lab import cells, command, lab
 from tests.view_checks import NODES
 from tools import notebook_files
 from utils.explorers import delivery

@@ -15,6 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image, ImageOps
 
 from tests import home_definitions, notebook_rules
+from tests.lesson_runs import CONNECT
 from tests.planted_faults import FAULTS, LESSON, code, lesson, long_code, tagged, writes
 from tools import notebook_files
 from tools.run_notebooks import run
@@ -157,6 +158,7 @@ REFUSED: dict[str, tuple[int, Callable[[NotebookNode], object]]] = {
     "a stored warning": (WORDS, add_output(WORDS, new_output("stream", name="stderr", text="careful\n"))),
     "a new warning": (WORDS, source(WORDS, SOURCES[WORDS] + '\nprint("careful", file=sys.stderr)')),
     "a new error": (MEASURED, source(MEASURED, "seconds = 1\n1 / 0")),
+    "a call to another machine": (IMPORTS, source(IMPORTS, f"{SOURCES[IMPORTS][:-1]}\n{CONNECT}")),
     "a broken claim": (CLAIM, source(CLAIM, SOURCES[CLAIM].replace("> 0", "< 0"))),
 }
 
@@ -230,4 +232,5 @@ def test_nbval_says_what_differs(verdicts):
     assert "0.6733333 became 0.6666666" in verdicts["a drift of a hundredth"]
     assert "in the notebook: The cat sits." in verdicts["other words"]
     assert "the picture looks different" in verdicts["an inverted figure"]
+    assert "the network is cut" in verdicts["a call to another machine"]
     assert "AssertionError" in verdicts["a broken claim"]

@@ -7,8 +7,9 @@ import sys
 import pytest
 import torch
 
-from tests.lab import copy_of_the_course
-from tests.lesson_runs import CUT, LESSONS, run_cut_off
+from tests import lesson_runs
+from tests.course_copy import copy_of_the_course
+from tests.lesson_runs import CONNECT, CUT, LESSONS, run_cut_off
 from tools import notebook_files
 from tools.run_notebooks import run
 
@@ -16,9 +17,6 @@ BUDGET = 240  # seconds: twice what a lesson may take on two free cores, since a
 
 pytestmark = pytest.mark.slow
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
-
-
-CONNECT = "import urllib.request; urllib.request.urlopen('http://192.0.2.1', timeout=5)"
 
 
 @each_lesson
@@ -43,3 +41,10 @@ def test_the_cut_cuts(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     said = subprocess.run([sys.executable, "-c", CONNECT], capture_output=True, text=True).stderr
     assert "the network is cut: no connection to 192.0.2.1" in said
+
+
+def test_what_nbval_ran_is_not_run_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(lesson_runs, "_runs", {})
+    cell = {"cell_type": "code", "metadata": {}, "outputs": [{"output_type": "stream", "text": "once\n"}]}
+    lesson_runs.record(tmp_path / "no_such_file.ipynb", 2.0, [cell])
+    assert run_cut_off(tmp_path / "no_such_file.ipynb") == lesson_runs.Run(2.0, [["once"]])

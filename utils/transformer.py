@@ -36,9 +36,7 @@ class TransformerEncoder(nn.Module):
         embeddings first; with ``return_attention`` also a tuple of each layer's weights (batch, heads, source, source).
         """
         states = self.embedding(ids, token_positions(ids, mask), segments)
-        where = (
-            None if mask is None else mask[:, None, None]
-        )  # (batch, 1, 1, source): the same for every head and query
+        where = None if mask is None else mask[:, None, None]  # (batch, 1, 1, source): for every head and query
         layers, attentions = [states], []
         for layer in self.layers:
             states, _, (weights, _) = layer(states, where, return_attention=return_attention)
@@ -175,9 +173,8 @@ def _all_read(before: Tensor | None, mask: Tensor | None, ids: Tensor, read: int
     """Return the mask of what was read and what is new together, (batch, read + target); None if all is real."""
     if before is None and mask is None:
         return None
-    real = torch.ones_like(ids[:, :1], dtype=torch.bool)
-    before = real.expand(-1, read) if before is None else before
-    return torch.cat([before, real.expand(-1, ids.size(1)) if mask is None else mask], dim=1)
+    before = ids.new_ones((*ids.shape[:-1], read), dtype=torch.bool) if before is None else before
+    return torch.cat([before, torch.ones_like(ids, dtype=torch.bool) if mask is None else mask], dim=-1)
 
 
 def _visible(ids: Tensor, mask: Tensor | None, read: int) -> Tensor | None:

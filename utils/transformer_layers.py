@@ -24,7 +24,7 @@ ACTIVATIONS = {
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    """The settings of an encoder or a decoder. The defaults are small and modern; the paper's own is ``VASWANI``."""
+    """The settings of an encoder or a decoder. The defaults are small, and GPT-2's in kind."""
 
     vocabulary_size: int
     hidden_size: int = 128
@@ -179,11 +179,17 @@ def token_positions(ids: Tensor, mask: Tensor | None = None, read: int = 0) -> T
     """Return the position of each of ``ids`` (batch, length) among its text's real tokens, counted from 0.
 
     ``mask`` (batch, read + length) is True at real tokens, also of the ``read`` ones that came before; padding on the
-    left moves nothing. Without it the answer is (1, length).
+    left moves nothing. Without it the answer is (1, length). Raises ``ValueError`` for a mask of another kind.
     """
     if mask is None:
-        return torch.arange(read, read + ids.size(1), device=ids.device)[None]
-    return (mask.cumsum(dim=1) - 1).clamp(min=0)[:, read:]
+        return torch.arange(read, read + ids.size(-1), device=ids.device)[None]
+    shape = (*ids.shape[:-1], read + ids.size(-1))  # (batch, read + length); ids of another kind Embedding refuses
+    if mask.dtype != torch.bool or mask.shape != shape:
+        raise ValueError(
+            f"mask must be boolean with one entry for each token, {shape}, not {mask.dtype} {tuple(mask.shape)}; "
+            "an attention mask of 0s and 1s becomes one by .bool()."
+        )
+    return (mask.cumsum(dim=-1) - 1).clamp(min=0)[..., read:]
 
 
 def initialise(module: nn.Module) -> None:
