@@ -24,6 +24,7 @@ from utils.explorers.beam import BeamTree
 from utils.explorers.compare import CompareView
 from utils.explorers.decoding import DecodingExplorer
 from utils.explorers.delivery import shortened, visible
+from utils.explorers.positions import PositionsView
 from utils.explorers.steps import AttentionSteps
 from utils.explorers.translation import TranslationSteps
 
@@ -160,6 +161,13 @@ def translation_steps(random: Random) -> Made:
     return made, [visible(text) for text in sources + [tokens[best] for best in logits.argmax(axis=1)]]
 
 
+def positions_view(random: Random) -> Made:
+    """Names of the positions of one table, and the name of the table."""
+    tokens, name = token_list(random, length(random)), token(random)
+    made = PositionsView(numbers(random, len(tokens), 6), tokens=tokens, name=name)
+    return made, [visible(name, spaces=False), *map(visible, tokens)]
+
+
 # Of each view: how it is made, and of how many token lists.
 VIEWS: dict[str, tuple[Callable[[Random], Made], int]] = {
     "attention": (attention_explorer, 1_600),
@@ -170,6 +178,7 @@ VIEWS: dict[str, tuple[Callable[[Random], Made], int]] = {
     "curves": (curves, 1_000),
     "beam": (beam_tree, 1_000),
     "translation": (translation_steps, 1_000),
+    "positions": (positions_view, 1_000),
 }
 
 

@@ -6,6 +6,7 @@ from utils.explorers.beam import BeamTree
 from utils.explorers.compare import CompareView
 from utils.explorers.decoding import DecodingExplorer
 from utils.explorers.loop import live
+from utils.explorers.positions import PositionsView
 from utils.explorers.steps import AttentionSteps
 from utils.explorers.translation import TranslationSteps
 
@@ -16,6 +17,7 @@ __all__ = [
     "BeamTree",
     "CompareView",
     "DecodingExplorer",
+    "PositionsView",
     "TranslationSteps",
     "live",
 ]

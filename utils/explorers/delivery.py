@@ -36,6 +36,10 @@ SOURCES = {  # of each kind, beside explorer.css and core.js
     "curves": ("chart.css", "curves.css", "chart.js", "curves.js"),
     "beam": ("slider.css", "beam.css", "beam_tree.js", "beam_words.js", "beam.js"),
     "translation": ("slider.css", "translation.css", "canvas.js", "translation_draw.js", "translation.js"),
+    "positions": (
+        *("chart.css", "positions.css", "canvas.js", "chart.js"),
+        *("positions_draw.js", "positions.js"),
+    ),
 }
 
 _numbers = itertools.count(1)
