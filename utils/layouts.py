@@ -6,6 +6,8 @@ query, key and value in one). Every weight must find its place, or an error says
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -44,7 +46,7 @@ BERT_HEAD = {
     "cls.predictions.transform.dense": "transform",
     "cls.predictions.transform.LayerNorm": "norm",
     "cls.predictions.decoder": "out",
-    "cls.predictions": "out",
+    "cls.predictions.bias": "out.bias",  # older than the other, and the one that counts where both are tied
 }
 GPT2_DECODER = {
     "wte": "embedding.token",
@@ -63,11 +65,9 @@ GPT2_DECODER = {
 PARTS = ("c_attn/query", "c_attn/key", "c_attn/value")  # what c_attn holds, in this order
 # Weights of the file that nothing here needs: the pooler and next-sentence head of BERT's pre-training, and the counts
 # and masks that older versions stored.
-UNUSED = re.compile(
-    r"pooler\..*|cls\.seq_relationship\..*|cls\.predictions\.decoder\.bias|embeddings\.position_ids"
-    r"|h\.\d+\.attn\.(?:masked_)?bias"
-)
-SECOND_COPIES = re.compile(r"cls\.predictions\.decoder\.weight|lm_head\.weight")  # of the token vectors, where tied
+UNUSED = re.compile(r"pooler\..*|cls\.seq_relationship\..*|embeddings\.position_ids|h\.\d+\.attn\.(?:masked_)?bias")
+# Where the token vectors are tied, the same numbers under a second name.
+SECOND_COPIES = re.compile(r"cls\.predictions\.decoder\.(?:weight|bias)|lm_head\.weight")
 
 
 def load_bert(folder: str | Path) -> TransformerEncoder:
@@ -78,7 +78,9 @@ def load_bert(folder: str | Path) -> TransformerEncoder:
     """
     settings, weights = _read(folder, "bert")
     weights = {name: weight for name, weight in weights.items() if not name.startswith("cls.")}
-    return _filled(TransformerEncoder(bert_config(settings)), weights, BERT_ENCODER, folder)
+    with _explaining_settings(folder):
+        model = TransformerEncoder(bert_config(settings))
+    return _filled(model, weights, BERT_ENCODER, folder)
 
 
 def load_masked_language_model(folder: str | Path) -> MaskedLanguageModel:
@@ -88,7 +90,12 @@ def load_masked_language_model(folder: str | Path) -> MaskedLanguageModel:
     """
     settings, weights = _read(folder, "bert")
     names = {name: f"encoder.{place}" for name, place in BERT_ENCODER.items()} | BERT_HEAD
-    return _filled(MaskedLanguageModel(bert_config(settings)), weights, names, folder)
+    with _explaining_settings(folder):
+        config = bert_config(settings)
+        model = MaskedLanguageModel(config)
+    if not config.tied and "cls.predictions.decoder.bias" in weights:
+        weights.pop("cls.predictions.bias", None)  # which is read no more, then
+    return _filled(model, weights, names, folder)
 
 
 def load_gpt2(folder: str | Path) -> TransformerDecoder:
@@ -101,10 +108,13 @@ def load_gpt2(folder: str | Path) -> TransformerDecoder:
     for name, weight in weights.items():
         weight = weight.T if re.search(r"\.c_\w+\.weight$", name) else weight  # GPT-2 keeps these (input, output)
         if "c_attn" in name:  # the maps of queries, keys and values, side by side
-            parts |= {name.replace("c_attn", part): piece for part, piece in zip(PARTS, weight.chunk(3), strict=True)}
+            pieces = zip(PARTS, weight.tensor_split(3), strict=True)
+            parts |= {name.replace("c_attn", part): piece for part, piece in pieces}
         else:
             parts[name] = weight
-    return _filled(TransformerDecoder(gpt2_config(settings)), parts, GPT2_DECODER, folder)
+    with _explaining_settings(folder):
+        model = TransformerDecoder(gpt2_config(settings))
+    return _filled(model, parts, GPT2_DECODER, folder)
 
 
 def bert_config(settings: dict) -> TransformerConfig:
@@ -154,10 +164,23 @@ def _read(folder: str | Path, kind: str) -> tuple[dict, dict[str, Tensor]]:
         raise CourseError(
             f"{folder.name} cannot be read as a model: {error}. It must hold a sound config.json and model.safetensors."
         ) from error
-    if settings.get("model_type") != kind:
-        raise CourseError(f"{folder.name} is a model of the kind {settings.get('model_type')!r}, not {kind!r}.")
+    said = settings.get("model_type") if isinstance(settings, dict) else None
+    if said != kind:
+        raise CourseError(f"{folder.name} is a model of the kind {said!r}, not {kind!r}.")
     prefix = {"bert": "bert.", "gpt2": "transformer."}[kind]
     return settings, {name.removeprefix(prefix): weight for name, weight in weights.items()}
+
+
+@contextmanager
+def _explaining_settings(folder: str | Path) -> Iterator[None]:
+    """Turn what a ``config.json`` lacks, or says that cannot be, into one sentence."""
+    try:
+        yield
+    except KeyError as error:
+        raise CourseError(f"{Path(folder).name}: its config.json lacks {error}; fetch the model's own file.") from error
+    except (TypeError, ValueError) as error:
+        reason = str(error).rstrip(".")
+        raise CourseError(f"{Path(folder).name}: its config.json describes no model that can be ({reason}).") from error
 
 
 def _expect(settings: dict, **wanted: object) -> None:
@@ -208,6 +231,8 @@ def _place(name: str, names: dict[str, str]) -> str | None:
     """Return what the file's weight ``name`` is called here, or None."""
     stem, _, kind = name.rpartition(".")
     kind = {"gamma": "weight", "beta": "bias"}.get(kind, kind)  # as BERT's first files called them
+    if name in names:
+        return names[name]
     number = re.search(r"\.(\d+)\.", stem)
     place = names.get(stem.replace(number[0], ".#.", 1) if number else stem)
     return place and f"{place.replace('#', number[1]) if number else place}.{kind}"

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from utils.transformer import TransformerEncoder
-from utils.transformer_layers import ACTIVATIONS, TransformerConfig, initialise
+from utils.transformer_layers import ACTIVATIONS, TransformerConfig
 
 
 class Masked(NamedTuple):
@@ -57,7 +57,6 @@ class MaskedLanguageModel(nn.Module):
         self.activation = ACTIVATIONS[config.activation]
         self.norm = nn.LayerNorm(config.hidden_size, config.norm_epsilon)
         self.out = nn.Linear(config.hidden_size, config.vocabulary_size)
-        self.transform.apply(initialise)
         nn.init.zeros_(self.out.bias)
         if config.tied:
             self.out.weight = self.encoder.embedding.token.weight

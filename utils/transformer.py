@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from utils.attention import KeysValues, causal_mask
 from utils.recurrent import check_forward
-from utils.transformer_layers import Embedding, TransformerConfig, TransformerLayer, initialise, token_positions
+from utils.transformer_layers import Embedding, TransformerConfig, TransformerLayer, token_positions
 
 
 class TransformerEncoder(nn.Module):
@@ -19,7 +19,6 @@ class TransformerEncoder(nn.Module):
         self.embedding = Embedding(config)
         self.layers = nn.ModuleList(TransformerLayer(config) for _ in range(config.num_layers))
         self.norm = nn.LayerNorm(config.hidden_size, config.norm_epsilon) if config.norm_first else nn.Identity()
-        self.apply(initialise)
 
     def forward(
         self,
@@ -74,7 +73,6 @@ class TransformerDecoder(nn.Module):
         )
         self.norm = nn.LayerNorm(config.hidden_size, config.norm_epsilon) if config.norm_first else nn.Identity()
         self.out = nn.Linear(config.hidden_size, config.vocabulary_size, bias=False)
-        self.apply(initialise)
         if config.tied:
             self.out.weight = self.embedding.token.weight
 

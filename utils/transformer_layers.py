@@ -36,7 +36,7 @@ class TransformerConfig:
     norm_first: bool = True  # layer normalisation before each sublayer (GPT-2), or after each sum (the paper, BERT)
     activation: Literal["relu", "gelu", "gelu tanh"] = "gelu"
     positions: Literal["learned", "sinusoidal", "none"] = "learned"
-    scale_embeddings: bool = False  # multiply token vectors by √hidden size (section 3.4)
+    scale_embeddings: bool = False  # multiply token vectors by √hidden size (section 3.4); small models learn faster so
     tied: bool = True  # a decoder scores the next token with its token embeddings (section 3.4)
     segments: int = 0  # how many kinds of segment have a vector of their own (BERT: 2)
     norm_embeddings: bool = False  # layer normalisation of the embeddings (BERT)
@@ -190,11 +190,3 @@ def token_positions(ids: Tensor, mask: Tensor | None = None, read: int = 0) -> T
             "an attention mask of 0s and 1s becomes one by .bool()."
         )
     return (mask.cumsum(dim=-1) - 1).clamp(min=0)[..., read:]
-
-
-def initialise(module: nn.Module) -> None:
-    """Give a matrix the weights to start from: spread as Glorot & Bengio 2010 propose, biases 0."""
-    if isinstance(module, nn.Linear):
-        nn.init.xavier_uniform_(module.weight)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
