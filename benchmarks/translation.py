@@ -25,29 +25,37 @@ PHRASES = ("Hello, how are you?", "I don't like this soup.", "Where did you buy 
 class Translator(nn.Module):
     """A Transformer (Vaswani et al. 2017) with learned positions and layer normalisation before each sublayer."""
 
-    def __init__(self, source_vocabulary: int, target_vocabulary: int):
+    def __init__(
+        self,
+        source_vocabulary: int,
+        target_vocabulary: int,
+        size: int = SIZE,
+        inner: int = INNER,
+        dropout: float = DROPOUT,
+    ):
         super().__init__()
-        self.source = nn.Embedding(source_vocabulary, SIZE)
-        self.target = nn.Embedding(target_vocabulary, SIZE)
-        self.position = nn.Embedding(LONGEST, SIZE)
-        settings = (SIZE, HEADS, INNER, DROPOUT, "gelu")
+        self.size = size
+        self.source = nn.Embedding(source_vocabulary, size)
+        self.target = nn.Embedding(target_vocabulary, size)
+        self.position = nn.Embedding(LONGEST, size)
+        settings = (size, HEADS, inner, dropout, "gelu")
         self.encoder = nn.TransformerEncoder(
             nn.TransformerEncoderLayer(*settings, batch_first=True, norm_first=True),
             LAYERS,
-            norm=nn.LayerNorm(SIZE),
+            norm=nn.LayerNorm(size),
             enable_nested_tensor=False,
         )
         self.decoder = nn.TransformerDecoder(
-            nn.TransformerDecoderLayer(*settings, batch_first=True, norm_first=True), LAYERS, norm=nn.LayerNorm(SIZE)
+            nn.TransformerDecoderLayer(*settings, batch_first=True, norm_first=True), LAYERS, norm=nn.LayerNorm(size)
         )
-        self.dropout = nn.Dropout(DROPOUT)
-        self.out = nn.Linear(SIZE, target_vocabulary)
+        self.dropout = nn.Dropout(dropout)
+        self.out = nn.Linear(size, target_vocabulary)
         for table in (self.source, self.target, self.position):
-            nn.init.normal_(table.weight, std=SIZE**-0.5)
+            nn.init.normal_(table.weight, std=size**-0.5)
 
     def embed(self, table: nn.Embedding, ids: Tensor) -> Tensor:
         """Return word and position vectors, (batch, length, size)."""
-        return self.dropout(table(ids) * SIZE**0.5 + self.position.weight[: ids.size(1)])
+        return self.dropout(table(ids) * self.size**0.5 + self.position.weight[: ids.size(1)])
 
     def encode(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return the encoder's states, (batch, source, size)."""
@@ -66,7 +74,9 @@ class Translator(nn.Module):
         return self.decode(target, self.encode(source, source_mask), source_mask)
 
 
-def train(pairs: list[Pair], epochs: int, seed: int) -> tuple[Translator, Tokenizer, Tokenizer, float]:
+def train(
+    pairs: list[Pair], epochs: int, seed: int, dropout: float = DROPOUT
+) -> tuple[Translator, Tokenizer, Tokenizer, float]:
     """Train on ``pairs`` and return the model, both tokenisers and the seconds it took."""
     english = train_word_tokenizer((pair.english for pair in pairs), lowercase=True)
     french = train_word_tokenizer((pair.french for pair in pairs), french_spacing=True)
@@ -85,7 +95,7 @@ def train(pairs: list[Pair], epochs: int, seed: int) -> tuple[Translator, Tokeni
         )
 
     torch.manual_seed(seed)
-    model = Translator(len(english), len(french))
+    model = Translator(len(english), len(french), dropout=dropout)
     history = fit(model, batches, loss, TrainingConfig(epochs=epochs, learning_rate=3e-3, seed=seed))
     return model, english, french, history.seconds
 

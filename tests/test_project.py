@@ -29,7 +29,7 @@ ORDER = (
         "downloads",
     ),
     *("data", "text", "attention", "recurrent", "transformer_layers", "transformer"),
-    *("masked", "layouts", "decoding", "beam", "training", "metrics", "plots"),
+    *("masked", "layouts", "adapters", "decoding", "beam", "training", "metrics", "plots"),
     *("explorers", "exercises", "course"),
 )
 MOST_LINES = 250

@@ -143,6 +143,22 @@ def length_buckets(lengths: Sequence[int], batch_size: int, *, seed: int) -> lis
     return batches
 
 
+class Task:
+    """Sentence pairs to translate, as ids, and the word tokenisers that cut them."""
+
+    def __init__(self, pairs: list[tuple[str, str]]):
+        english, french = zip(*pairs, strict=True)
+        self.english = train_word_tokenizer(english, lowercase=True)
+        self.french = train_word_tokenizer(french, french_spacing=True)
+        self.source = [self.english.encode(text, end=True) for text in english]
+        self.target = [self.french.encode(text, start=True, end=True) for text in french]
+
+    def batches(self, seed: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Return batches of source, mask and target, sentences of similar length together."""
+        buckets = length_buckets([len(row) for row in self.target], batch_size=32, seed=seed)
+        return [(*pad([self.source[i] for i in rows]), pad([self.target[i] for i in rows])[0]) for rows in buckets]
+
+
 def _valid_unicode(text: str) -> str:
     """Replace lone surrogates, which no encoder accepts, by question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")
