@@ -10,6 +10,7 @@ from utils.text import (
     SPECIAL_TOKENS,
     START,
     UNKNOWN,
+    Task,
     Tokenizer,
     length_buckets,
     pad,
@@ -242,3 +243,17 @@ def test_a_batch_holds_something():
     with pytest.raises(ValueError, match="a batch holds at least one sequence; batch_size is 0"):
         length_buckets([1, 2], 0, seed=0)
     assert length_buckets([], 4, seed=0) == []
+
+
+def test_a_task_holds_its_pairs_as_ids_and_gives_each_once_an_epoch():
+    pairs = [(f"I have {'very ' * count}old dogs.", f"J'ai {'de ' * count}vieux chiens !") for count in range(40)]
+    task = Task(pairs)
+    assert [task.english.decode(ids) for ids in task.source] == [english.lower() for english, _ in pairs]
+    assert [task.french.decode(ids) for ids in task.target] == [french for _, french in pairs]
+    first, again, other = (task.batches(seed) for seed in (0, 0, 1))
+    assert all(torch.equal(*each) for batch in zip(first, again, strict=True) for each in zip(*batch, strict=True))
+    for batches in (first, other):
+        rows = [row[real].tolist() for source, mask, _ in batches for row, real in zip(source, mask, strict=True)]
+        assert sorted(rows) == sorted(task.source)
+        assert all(len(source) == len(target) <= 32 for source, _, target in batches)
+    assert all(row[0] == task.french.start_id and row[-1] == task.french.end_id for row in task.target)

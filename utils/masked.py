@@ -66,7 +66,7 @@ class MaskedLanguageModel(nn.Module):
     ) -> Tensor:
         """Return ``logits`` (batch, length, vocabulary) for ``ids``; with ``chosen`` those alone: (chosen, vocabulary).
 
-        ``chosen`` (batch, length) is True where there is something to guess: scoring all tokens costs most of the time.
+        ``chosen`` (batch, length) is True where there is something to guess: to score the rest would be wasted.
         """
         states = self.encoder(ids, mask, segments)
         if chosen is not None:
