@@ -124,3 +124,19 @@ def test_flow_writes_every_stage_and_its_content(shown):
     assert {"ids", "(3, 5)", "vectors", "(3, 5, 256)"} <= written
     plots.show(figure, alt=ALT)
     assert picture(shown).std() > 5  # something is drawn
+
+
+def test_a_way_around_goes_above_the_boxes_from_one_to_a_later_one(shown):
+    figure, axes = plt.subplots()
+    stages = [(name, "", plots.INK) for name in ("in", "norm", "attend", "+")]
+    plots.flow(axes, stages)
+    plots.flow(around := figure.add_subplot(), stages, around=[(0, 3)])
+    assert len(around.texts) == len(axes.texts) + 1
+    way = around.texts[-1]
+    boxes = [patch.get_x() + patch.get_width() / 2 for patch in around.patches]
+    assert [way.xyann[0], way.xy[0]] == pytest.approx([boxes[0], boxes[3]])
+    figure.canvas.draw()
+    tops = [patch.get_window_extent().y1 for patch in around.patches]
+    drawn = way.arrow_patch.get_window_extent()
+    assert max(tops) < drawn.y0
+    assert drawn.y1 < around.get_window_extent().y1

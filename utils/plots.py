@@ -219,8 +219,13 @@ def unrolled(axes: Axes, cells: Sequence[tuple[str, str, str]], *, title: str = 
     return axes
 
 
-def flow(axes: Axes, stages: Sequence[tuple[str, str, str]], *, title: str = "") -> Axes:
-    """Draw a pipeline as boxes joined by arrows; each stage is ``(name, what it holds or its shape, colour)``."""
+def flow(
+    axes: Axes, stages: Sequence[tuple[str, str, str]], *, title: str = "", around: Sequence[tuple[int, int]] = ()
+) -> Axes:
+    """Draw a pipeline as boxes joined by arrows; each stage is ``(name, what it holds or its shape, colour)``.
+
+    Each pair in ``around`` is a second way above the boxes, from one stage, counted from 0, to a later one.
+    """
     for index, (name, content, colour) in enumerate(stages):
         box = FancyBboxPatch(
             (index * 1.35, 0), 1, 0.62, boxstyle="round,pad=0.04", facecolor=colour, alpha=0.16, edgecolor="none"
@@ -231,6 +236,10 @@ def flow(axes: Axes, stages: Sequence[tuple[str, str, str]], *, title: str = "")
         if index:
             tip = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.8}
             axes.annotate("", (index * 1.35 - 0.06, 0.31), (index * 1.35 - 0.29, 0.31), arrowprops=tip)
-    axes.set(xlim=(-0.1, len(stages) * 1.35 - 0.2), ylim=(-0.15, 0.8), title=title)
+    for start, end in around:
+        bend = "bar,armA=-16,armB=-16,fraction=0"  # straight up, across and down
+        way = {"arrowstyle": "-|>", "color": INK, "linewidth": 2.5, "connectionstyle": bend}
+        axes.annotate("", (end * 1.35 + 0.5, 0.68), (start * 1.35 + 0.5, 0.68), arrowprops=way)
+    axes.set(xlim=(-0.1, len(stages) * 1.35 - 0.2), ylim=(-0.15, 1.2 if around else 0.8), title=title)
     axes.set_axis_off()
     return axes

@@ -22,10 +22,20 @@ WRONG = {
         (lambda states, heads: states.unflatten(-1, (-1, heads)).movedim(-1, 1), "side by side"),
         (lambda states, heads: states.unflatten(-1, (-1, heads)).transpose(1, 2), "head size are exchanged"),
         (lambda states, heads: states.unflatten(-1, (heads, -1)).permute(0, 2, 3, 1), "words must stay before"),
+        (
+            lambda states, heads: states.transpose(1, 2).reshape(states.size(0), heads, states.size(1), -1),
+            "exchanged before the cut",
+        ),
         (lambda states, heads: states.unflatten(-1, (heads, -1)).permute(2, 0, 1, 3), "batch stays first"),
     ],
     "decoder_mask": [
-        (lambda real: _causal(real) & real[:, None], "has no softmax"),
+        (lambda real: _causal(real).float() * real[:, None], "has no softmax"),
+        (
+            lambda real: torch.zeros(real.size(0), 1, 1).masked_fill(
+                ~(_causal(real) & real[:, None] | _self(real)), -torch.inf
+            ),
+            "mask to add to the scores",
+        ),
         (_causal, "there is no batch"),
         (lambda real: _causal(real).expand(real.size(0), -1, -1), "the padding is not hidden: what"),
         (lambda real: (real[:, None] | _self(real)).expand(-1, real.size(1), -1), "can see what follows"),
@@ -37,11 +47,12 @@ WRONG = {
         (lambda real: (_causal(real) & real[:, None] | _self(real)).float(), "torch.bool"),
     ],
     "layer_numbers": [
-        (lambda hidden, inner: _whole(hidden, inner) - 4 * hidden, "two layer norms are missing"),
+        (lambda hidden, inner: _whole(hidden, inner) - 4 * hidden, "the two norms (a weight"),
         (lambda hidden, inner: _whole(hidden, inner) - 2 * hidden, "a weight and a bias: count both"),
         (lambda hidden, inner: 4 * hidden**2 + 2 * hidden * inner, "only the matrices"),
         (lambda hidden, inner: 4 * hidden**2 + 2 * hidden * inner + 4 * hidden, "has a bias as well"),
         (lambda hidden, inner: _whole(hidden, inner) - hidden**2 - hidden, "four maps: queries"),
+        (lambda hidden, inner: _whole(hidden, inner) - hidden * inner - hidden, "has two maps"),
         (lambda hidden, inner: 4 * hidden**2 + 8 * hidden, "feed-forward network is missing"),
         (lambda hidden, inner: 2 * hidden * inner + inner + 5 * hidden, "the attention is missing"),
         (lambda hidden, inner: _whole(hidden, inner) - hidden, "has two biases"),

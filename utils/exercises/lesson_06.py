@@ -48,6 +48,10 @@ def split_heads(attempt: Attempt) -> str | None:
                 "number of heads and head size are exchanged",
             ),
             (
+                states.transpose(1, 2).reshape(2, 4, 3, 2),
+                "words and numbers were exchanged before the cut: cut the last axis first",
+            ),
+            (
                 states.unflatten(-1, (4, 2)).permute(0, 2, 3, 1),
                 "the words must stay before the numbers: (batch, heads, length, head size)",
             ),
@@ -70,7 +74,7 @@ def decoder_mask(attempt: Attempt) -> str | None:
     answer = attempt(real)
     expect_tensor(answer, "the mask")
     expect_that(
-        not (answer.dtype == torch.bool and answer.shape == both.shape and torch.equal(answer, both)),
+        not (answer.shape == both.shape and torch.equal(answer.float(), both.float())),
         "padding at the start of a row may look nowhere, and a row without anything has no softmax: let every position "
         "look at itself",
     )
@@ -98,6 +102,10 @@ def decoder_mask(attempt: Attempt) -> str | None:
             ((causal.T & real[:, None] | alone).float(), "tokens look ahead: use tril, the lower triangle"),
             ((causal.T & real[:, None]).float(), "tokens look ahead: use tril, the lower triangle"),
             ((~(both | alone)).float(), "True and False are exchanged: True is where one may look"),
+            (
+                torch.zeros(2, 4, 4).masked_fill(~(both | alone), -torch.inf),
+                "that is a mask to add to the scores; True and False are asked for",
+            ),
             ((causal | real[:, None]).float(), "a place must be in the past and real: join the two with &"),
             (
                 (causal.tril(-1) & real[:, None] | torch.zeros(4, 4, dtype=torch.bool)).float(),
@@ -112,7 +120,7 @@ def decoder_mask(attempt: Attempt) -> str | None:
 @exercise(lesson=6, title="How many numbers in a layer?", minutes=10, difficulty=2)
 def layer_numbers(attempt: Attempt) -> str | None:
     """Count what an encoder layer learns."""
-    for hidden, inner in ((512, 2048), (128, 256)):
+    for hidden, inner in ((96, 250), (512, 2048)):
         attention, feed_forward, norms = 4 * hidden**2 + 4 * hidden, 2 * hidden * inner + inner + hidden, 4 * hidden
         right = attention + feed_forward + norms
         expect_equal(
@@ -120,11 +128,17 @@ def layer_numbers(attempt: Attempt) -> str | None:
             right,
             f"the count for {hidden} and {inner}",
             known_wrong=[
-                (right - norms, "the two layer norms are missing: each learns a weight and a bias for every number"),
+                (
+                    right - norms,
+                    "4 · hidden numbers are missing: the two norms (a weight and a bias for each number), or the "
+                    "biases of attention's four maps",
+                ),
                 (right - norms // 2, "a layer norm learns a weight and a bias: count both, for two norms"),
                 (4 * hidden**2 + 2 * hidden * inner, "only the matrices are counted: add the biases and the norms"),
                 (4 * hidden**2 + 2 * hidden * inner + norms, "every linear map has a bias as well"),
                 (right - hidden**2 - hidden, "attention has four maps: queries, keys, values and the output"),
+                (right - hidden * inner, "the feed-forward network has two maps, hidden to inner and back"),
+                (right - hidden * inner - hidden, "the feed-forward network has two maps, hidden to inner and back"),
                 (right - feed_forward, "the feed-forward network is missing: it holds most of the numbers"),
                 (right - attention, "the attention is missing: four maps of hidden by hidden"),
                 (
@@ -144,8 +158,8 @@ QUIZ = (
         (
             Option("Every vector changes", "Who stands next to whom is nowhere in the sum."),
             Option(
-                "Each word keeps its vector, and only their order changes",
-                "Attention is a weighted mean over a set, and a set has no order.",
+                "Only the vectors' order changes",
+                "Attention is a weighted mean over a set, so each word keeps its vector.",
                 correct=True,
             ),
             Option("The words at the ends change most", "There are no ends without positions."),
@@ -154,10 +168,10 @@ QUIZ = (
     Question(
         "Eight heads instead of one, at the same hidden size. What grows?",
         (
-            Option("The number of parameters, eight times", "Each head works on an eighth of the vector."),
+            Option("The number of parameters, eight times", "Each head's maps are an eighth as wide."),
             Option("The length of text that fits", "That is set by the positions."),
             Option(
-                "The number of places that a word can look at separately",
+                "The places a word can look at separately",
                 "Each head takes a mean of its own.",
                 correct=True,
             ),
@@ -181,8 +195,8 @@ QUIZ = (
         "Where does a pre-norm layer normalise?",
         (
             Option(
-                "What a sublayer reads; the sum of input and update is left as it is",
-                "So there is a path from the first layer to the last that nothing touches.",
+                "What a sublayer reads",
+                "The sum of input and update is left as it is, so that nothing touches the path from end to end.",
                 correct=True,
             ),
             Option("The sum of input and update", "That is post-norm, the paper's own."),
