@@ -24,6 +24,7 @@ from tools import notebook_files
 from tools.run_notebooks import KERNEL_ENVIRONMENT
 
 PICTURES = ("image/png", "image/jpeg")
+OUTPUT_TIMEOUT = 60  # seconds between a cell's end and its last output; nbval's own 5 are too few on a busy machine
 _nbval_setup, _nbval_teardown, _nbval_run = IPyNbFile.setup, IPyNbFile.teardown, IPyNbCell.runtest
 
 
@@ -107,7 +108,8 @@ def _set_up(file: IPyNbFile) -> None:
 
 
 def _run(cell: IPyNbCell) -> None:
-    """Run a cell as nbval does, and keep what it gave, unless it failed."""
+    """Run a cell as nbval does, but with patience on a busy machine, and keep what it gave, unless it failed."""
+    cell.output_timeout = OUTPUT_TIMEOUT
     _nbval_run(cell)
     cell.parent.course_cells.append(NotebookNode(cell.cell, outputs=cell.test_outputs))
 

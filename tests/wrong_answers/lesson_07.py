@@ -48,6 +48,7 @@ WRONG = {
     "riddle_loss": [
         (lambda logits, answers, chosen: _each(logits, answers).mean(), "every position counts"),
         (lambda logits, answers, chosen: _each(logits, answers)[~chosen].mean(), "what was not asked for"),
+        (lambda logits, answers, chosen: -_each(logits, answers)[chosen].mean(), "the sign is turned"),
         (lambda logits, answers, chosen: _each(logits, answers)[chosen].sum(), "this is the sum"),
         (lambda logits, answers, chosen: (_each(logits, answers) * chosen).mean(), "as zeros"),
         (
@@ -68,6 +69,9 @@ WRONG = {
         (lambda weights: _near(weights, 1, 1, 1).mean(-1), "the next token's share"),
         (lambda weights: _near(weights, 1, 1, 0).mean(-1), "on the token itself"),
         (lambda weights: weights.diagonal(-1, -2, -1).mean(-1), "the row of [SEP] is counted"),
+        (lambda weights: _near(weights, 0, 1, -1).mean(-1), "the row of [CLS] is counted"),
+        (lambda weights: _near(weights, 0, 0, -1).mean(-1), "the rows of [CLS] and [SEP] are counted"),
+        (lambda weights: _near(weights, 1, 2, -1).mean(-1), "the last token of the text is left out"),
         (lambda weights: _near(weights, 2, 1, -1).mean(-1), "the first token of the text is left out"),
         (lambda weights: _near(weights.transpose(-1, -2), 1, 1, -1).mean(-1), "rows and columns are exchanged"),
         (lambda weights: _near(weights, 1, 1, -1).sum(-1), "these are sums"),

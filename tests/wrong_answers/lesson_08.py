@@ -41,6 +41,8 @@ WRONG = {
             lambda past, new, mask: torch.arange(past + new) <= past + torch.arange(new)[:, None],
             "the batch axis is missing",
         ),
+        (lambda past, new, mask: _visible(past, new, mask)[:, None], "none for the heads"),
+        (lambda past, new, mask: _visible(0, past + new, mask), "only the new tokens have a row"),
     ],
     "cache_bytes": [
         (lambda n, q, k, h, b, t, w: _bytes(n, k, h // q, b, t, w, both=1), "keys or values are missing"),
@@ -50,9 +52,23 @@ WRONG = {
         (lambda n, q, k, h, b, t, w: _bytes(n, k, h // q, b, t, 1), "numbers, not bytes"),
         (lambda n, q, k, h, b, t, w: _bytes(n, k, h // q, b, t * t, w), "each token is kept once"),
         (lambda n, q, k, h, b, t, w: _bytes(n, k, h, b, t, w), "does not have all the hidden numbers"),
+        (lambda n, q, k, h, b, t, w: n * k * (h // q) * b * t, "two factors are missing"),
     ],
     "few_shot_prompt": [
         (lambda examples, review: "\n\n".join([*_blocks(examples), _question(review) + " "]), "after the last colon"),
+        (lambda examples, review: "\n\n".join([*_blocks(examples), _question(review) + "\n"]), "no line end either"),
+        (
+            lambda examples, review: "\n\n".join([*_blocks(examples), _question(review)]).replace("ew: ", "ew:"),
+            "between Review: and the text",
+        ),
+        (
+            lambda examples, review: "\n\n".join([*_blocks([pair[::-1] for pair in examples]), _question(review)]),
+            "review and answer are exchanged",
+        ),
+        (
+            lambda examples, review: "\n\n".join(_blocks(examples)) + "\n\n" + _question(review),
+            "nothing stands before the question",
+        ),
         (lambda examples, review: "\n".join([*_blocks(examples), _question(review)]), "an empty line must separate"),
         (
             lambda examples, review: "\n\n".join(_blocks(examples)) + _question(review),
@@ -73,6 +89,8 @@ WRONG = {
         (lambda scores, mask, texts: -scores.sum() / math.log(2) / _sizes(texts), "padding is counted"),
         (lambda scores, mask, texts: -scores[mask].sum() / math.log(2) / sum(map(len, texts)), "these are letters"),
         (lambda scores, mask, texts: -scores[mask].mean() / math.log(2), "this is per token"),
+        (lambda scores, mask, texts: -scores[mask].mean() / math.log(2) / _sizes(texts), "the mean of the tokens"),
+        (lambda scores, mask, texts: -scores[mask].sum() / math.log(2) / len(texts), "this is per text"),
         (lambda scores, mask, texts: scores[mask].sum() / math.log(2) / _sizes(texts), "surprise is positive"),
         (lambda scores, mask, texts: -scores[mask].sum() / math.log(2), "divide by the bytes"),
     ],

@@ -39,6 +39,7 @@ def riddle_loss(attempt: Attempt) -> str | None:
         known_wrong=[
             (each.mean(), "every position counts: only the chosen ones were asked for, so pick them by the mask"),
             (each[~chosen].mean(), "this is the loss of what was not asked for: chosen is True at the gaps"),
+            (-asked.mean(), "the sign is turned: the loss is minus the log-probability, and never below 0"),
             (asked.sum(), "this is the sum: the mean does not grow with the number of gaps"),
             (
                 (each * chosen).mean(),
@@ -77,6 +78,18 @@ def share_on_previous(attempt: Attempt) -> str | None:
             (
                 weights[..., everyone, everyone - 1].mean(dim=-1),
                 "the row of [SEP] is counted: it is no token of the text, so stop before it",
+            ),
+            (
+                weights[..., torch.arange(5), torch.arange(5) - 1].mean(dim=-1),
+                "the row of [CLS] is counted: it has no token before it, and index -1 is the last column",
+            ),
+            (
+                weights[..., torch.arange(6), torch.arange(6) - 1].mean(dim=-1),
+                "the rows of [CLS] and [SEP] are counted: they do not look here, and index -1 is the last column",
+            ),
+            (
+                weights[..., own[:-1], own[:-1] - 1].mean(dim=-1),
+                "the last token of the text is left out: stop before [SEP], and no sooner",
             ),
             (
                 weights[..., own[1:], own[1:] - 1].mean(dim=-1),
@@ -135,9 +148,11 @@ def fewest_pieces(attempt: Attempt) -> str | None:
         ],
     )
     expect_equal(attempt("", vocabulary), 0, "the number of pieces of an empty word")
-    long = attempt("a" + "b" * 40, {"a", "##b", "##bb"})
-    expect_that(long == 21, f"a word of 41 letters takes 21 pieces of at most 2 letters here, not {long}")
-    return "Dynamic programming: every beginning of the word is solved once."
+    long = attempt("a" + "b" * 22, {"a", "##b", "##bb"})
+    expect_that(long == 12, f"a word of 23 letters takes 12 pieces of at most 2 letters here, not {long}")
+    return (
+        "With a table, every beginning of the word is solved once; recursion without one solves them again and again."
+    )
 
 
 QUIZ = (
@@ -181,7 +196,10 @@ QUIZ = (
     Question(
         "A probe reads the previous token off a layer's vectors with 87 % success. What do you know?",
         (
-            Option("That the model uses it", "It may be there and never be looked at: take it away and see."),
+            Option(
+                "That the model uses it",
+                "It may be there and never be looked at: see whether the model's own output suffers without it.",
+            ),
             Option(
                 "That it is there, if other depths or a control task do clearly worse",
                 "Alone, the number says as much about the probe.",

@@ -12,6 +12,7 @@ from utils.exercises import (
     exercise,
     expect_close,
     expect_equal,
+    expect_shape,
     expect_tensor,
 )
 
@@ -20,19 +21,26 @@ from utils.exercises import (
 def visible_with_cache(attempt: Attempt) -> str | None:
     """Join the causal pattern of a cached step with the padding of its batch."""
     past, new = 3, 2
-    mask = torch.tensor([[True] * 5, [False, False, True, True, True]])
+    mask = torch.tensor([[True] * 5, [False, False, True, True, True], [False, True, True, True, True]])
     columns, rows = torch.arange(past + new), torch.arange(new)[:, None]
     causal = columns <= past + rows
     expected = causal & mask[:, None]
     found = attempt(past, new, mask)
     expect_tensor(found, "the result", dtype=torch.bool)
+    if found.shape == causal.shape:
+        raise Misconception("the batch axis is missing: the padding differs from text to text")
+    if found.dim() == 4:
+        raise Misconception("there is an axis too many: (batch, new, past + new) has none for the heads")
+    if found.dim() == 3 and found.size(1) == past + new:
+        raise Misconception("only the new tokens have a row: the past was read before, so there are not past + new")
+    expect_shape(found, expected.shape, "(batch, new, past + new)")
     expect_equal(
         found.tolist(),
         expected.tolist(),
         "the result",
         known_wrong=[
-            ((causal & mask.new_ones(2, 1, 5)).tolist(), "padding may be looked at: let the mask forbid it"),
-            (mask[:, None].expand(2, new, 5).tolist(), "a new token may look at what follows it: the rows must differ"),
+            ((causal & mask.new_ones(3, 1, 5)).tolist(), "padding may be looked at: let the mask forbid it"),
+            (mask[:, None].expand(3, new, 5).tolist(), "a new token may look at what follows it: the rows must differ"),
             (
                 ((columns <= rows) & mask[:, None]).tolist(),
                 "the rows are counted from the start of the text: new token j stands at position past + j",
@@ -46,7 +54,6 @@ def visible_with_cache(attempt: Attempt) -> str | None:
                 "it looks forwards: what comes after a token is forbidden, what comes before is allowed",
             ),
             ((~expected).tolist(), "True and False are exchanged: True means that one may look"),
-            (causal.tolist(), "the batch axis is missing: the padding differs from text to text"),
         ],
     )
     start = torch.ones(1, 3, dtype=torch.bool)
@@ -55,7 +62,15 @@ def visible_with_cache(attempt: Attempt) -> str | None:
         [torch.ones(3, 3, dtype=torch.bool).tril().tolist()],
         "the result for a text that begins (past = 0)",
     )
-    return "With past = 0 this is the plain triangle, with new = 1 a single row: one rule for training and writing."
+    return (
+        "With past = 0 this is the plain triangle, with new = 1 a single row: one rule for training and writing. "
+        "A row of padding may look nowhere here; a softmax needs one place, so utils.transformer lets it see itself."
+    )
+
+
+def _whole(value: object) -> object:
+    """Return a float that is a whole number as an int: the operator ``/`` is no misconception here."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 @exercise(lesson=8, title="How large is the cache?", minutes=5, difficulty=2)
@@ -63,19 +78,17 @@ def cache_bytes(attempt: Attempt) -> str | None:
     """Count what a decoder keeps, with key–value heads that several query heads share."""
     layers, query_heads, shared, hidden, batch, tokens, width = 5, 6, 2, 48, 3, 7, 4
     right = 2 * layers * shared * (hidden // query_heads) * batch * tokens * width
-    found = attempt(layers, query_heads, shared, hidden, batch, tokens, width)
-    if isinstance(found, float) and found.is_integer():
-        found = int(found)
     expect_equal(
-        found,
+        _whole(attempt(layers, query_heads, shared, hidden, batch, tokens, width)),
         right,
         "the size",
         known_wrong=[
             (right // 2, "keys or values are missing: both are kept"),
             (
                 right * 3,
-                "the query heads share keys and values here: count the key–value heads",
+                "this is the whole hidden size: count the key–value heads, each of hidden_size // query_heads numbers",
             ),
+            (right // (2 * width), "keys and values, and bytes: two factors are missing"),
             (right // batch, "this is one text: the batch has several"),
             (right // layers, "this is one layer: each has keys and values of its own"),
             (right // width, "these are numbers, not bytes: multiply by the bytes of each"),
@@ -89,7 +102,7 @@ def cache_bytes(attempt: Attempt) -> str | None:
             ),
         ],
     )
-    expect_equal(attempt(1, 4, 4, 8, 1, 1, 4), 64, "the size where each query head has its own keys and values")
+    expect_equal(_whole(attempt(1, 4, 4, 8, 1, 1, 4)), 64, "the size where each query head has its own keys and values")
     return "The query heads do not count: queries are used once and forgotten."
 
 
@@ -100,12 +113,16 @@ def few_shot_prompt(attempt: Attempt) -> str | None:
     blocks = [f"Review: {text}\nSentiment: {answer}" for text, answer in examples]
     question = f"Review: {review}\nSentiment:"
     right = "\n\n".join([*blocks, question])
+    exchanged = [f"Review: {answer}\nSentiment: {text}" for text, answer in examples]
     expect_equal(
         attempt(examples, review),
         right,
         "the prompt",
         known_wrong=[
             (right + " ", "a space stands after the last colon: the answer's token brings its own"),
+            (right + "\n", "nothing may stand after the last colon, no line end either"),
+            (right.replace("Review: ", "Review:"), "a space is missing between Review: and the text"),
+            ("\n\n".join([*exchanged, question]), "review and answer are exchanged in the examples"),
             ("\n".join([*blocks, question]), "an empty line must separate the examples: end each with two line ends"),
             (
                 "\n\n".join(blocks) + question,
@@ -125,7 +142,12 @@ def few_shot_prompt(attempt: Attempt) -> str | None:
             ),
         ],
     )
-    expect_equal(attempt([], review), question, "the prompt without any example")
+    expect_equal(
+        attempt([], review),
+        question,
+        "the prompt without any example",
+        known_wrong=[("\n\n" + question, "without examples nothing stands before the question")],
+    )
     return "Without examples it is the zero-shot prompt: one function for both."
 
 
@@ -152,6 +174,8 @@ def bits_per_byte(attempt: Attempt) -> str | None:
             (every / math.log(2) / size, "padding is counted: only tokens where the mask is True are real"),
             (nats / math.log(2) / letters, "these are letters: encode each text as UTF-8 and count its bytes"),
             (nats / math.log(2) / int(mask.sum()), "this is per token: divide by the bytes of the texts"),
+            (nats / math.log(2) / int(mask.sum()) / size, "this is the mean of the tokens: add them up"),
+            (nats / math.log(2) / len(texts), "this is per text: divide by the bytes of all texts"),
             (-nats / math.log(2) / size, "surprise is positive: change the sign"),
             (nats / math.log(2), "this is the surprise of all: divide by the bytes"),
             (
@@ -183,7 +207,7 @@ QUIZ = (
         "What does the key–value cache change about the text that is written?",
         (
             Option("It becomes a little worse: the cache is an approximation", "It is exact: past keys never change."),
-            Option("It becomes longer", "It only becomes faster."),
+            Option("It becomes longer", "Only the writing becomes faster."),
             Option("Nothing", "The same numbers, kept instead of computed again.", correct=True),
         ),
     ),
@@ -207,7 +231,7 @@ QUIZ = (
             Option("Keep the best of fifty prompts by the test", "That is choosing by luck, on the test."),
             Option(
                 "Look at the margins, and at another order of the examples",
-                "Often all margins are pushed to one side: the cut is wrong, not the order.",
+                "Often all margins are pushed to one side: the ranking is good, only the cut is wrong.",
                 correct=True,
             ),
         ),
