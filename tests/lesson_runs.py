@@ -61,12 +61,22 @@ def run_cut_off(lesson: Path) -> Run:
 def numbers(cells: list[dict]) -> list[list[str]]:
     """Return what each code cell printed and showed, as plain strings, besides what is personal and live widgets."""
     return [
-        [_text(output) for output in cell["outputs"] if notebook_files.WIDGET_VIEW not in output.get("data", {})]
+        _texts([output for output in cell["outputs"] if notebook_files.WIDGET_VIEW not in output.get("data", {})])
         for cell in cells
         if cell["cell_type"] == "code" and not PERSONAL & set(cell["metadata"].get("tags", ()))
     ]
 
 
-def _text(output: dict) -> str:
-    data = output.get("data", {})
-    return "".join(data.get("image/png") or data.get("text/plain") or output["text"]).strip()
+def _texts(outputs: list[dict]) -> list[str]:
+    """Return the outputs as text; what was printed is one, though front ends cut it wherever a cell took its time."""
+    texts, printed = [], {}
+    for output in outputs:
+        data = output.get("data", {})
+        text = "".join(data.get("image/png") or data.get("text/plain") or output["text"])
+        if (place := printed.get(output.get("name"))) is not None:
+            texts[place] += text
+            continue
+        if output["output_type"] == "stream":
+            printed[output["name"]] = len(texts)
+        texts.append(text)
+    return [text.strip() for text in texts]

@@ -45,6 +45,8 @@ def test_the_cut_cuts(tmp_path, monkeypatch):
 
 def test_what_nbval_ran_is_not_run_again(tmp_path, monkeypatch):
     monkeypatch.setattr(lesson_runs, "_runs", {})
-    cell = {"cell_type": "code", "metadata": {}, "outputs": [{"output_type": "stream", "text": "once\n"}]}
+    printed = [{"output_type": "stream", "name": "stdout", "text": text} for text in ("once\n", ["or ", "twice\n"])]
+    shown = {"output_type": "execute_result", "data": {"text/plain": "three"}}
+    cell = {"cell_type": "code", "metadata": {}, "outputs": [printed[0], shown, printed[1]]}
     lesson_runs.record(tmp_path / "no_such_file.ipynb", 2.0, [cell])
-    assert run_cut_off(tmp_path / "no_such_file.ipynb") == lesson_runs.Run(2.0, [["once"]])
+    assert run_cut_off(tmp_path / "no_such_file.ipynb") == lesson_runs.Run(2.0, [["once\nor twice", "three"]])
