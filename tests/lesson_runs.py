@@ -49,7 +49,7 @@ def record(lesson: Path, seconds: float, cells: list[dict]) -> None:
 
 
 def run_cut_off(lesson: Path) -> Run:
-    """Return a run of ``lesson`` in a kernel that reaches no other machine: nbval's if there was one, else a new one."""
+    """Return a run of ``lesson`` in a kernel that reaches no other machine: nbval's if there was one."""
     if lesson.resolve() not in _runs:
         with tempfile.TemporaryDirectory(prefix="course-lesson-") as temporary:
             copy = copy_of_the_course(Path(temporary), lesson) / lesson.name
