@@ -4,8 +4,9 @@ A language model and an encoder–decoder of the course, untrained (a step costs
 greedy and by beam search: with the cache, and reading the whole text again for each token. The latter is given every
 other advantage: PyTorch's fused attention, the vocabulary's scores at the last position alone, and the source's keys
 and values made once. One run shows the seconds to every shorter length; the runs are taken in turn, and seconds are
-those of the processor, on one thread (on CUDA a clock's). In the end the savings are held against the course's limits;
-what misses one is named, and the exit status is 1.
+those of the processor, on one thread (on CUDA a clock's). ``transformers``' GPT-2 of the same size does the same by its
+own ``generate``. In the end the savings are held against the course's limits; what misses one is named, and the exit
+status is 1.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from benchmarks.transformer import clock
 from utils.beam import beam_search
@@ -29,6 +31,7 @@ LENGTHS = (16, 32, 64, 128, 256)
 AT = 128  # the tokens at which the course's limits are held: so many times as fast with the cache
 # One text alone saves less: to make one token, a processor reads all the weights, which takes it most of the time.
 LEAST, LEAST_ALONE = 5.0, 2.5
+PEER = "transformers' GPT-2"
 SHAPE = {"hidden_size": 256, "num_heads": 8, "num_layers": 6, "inner_size": 1024}
 
 
@@ -104,6 +107,22 @@ def seconds(kind: str, batch: int, width: int, lengths: Sequence[int], rounds: i
     return found
 
 
+@torch.no_grad()
+def transformers_seconds(batch: int, width: int, length: int, rounds: int, device: torch.device) -> Tensor:
+    """Return the seconds ``transformers`` takes to write ``length`` tokens, (rounds, 2, 1): with its cache, without."""
+    sizes = {"vocab_size": VOCABULARY, "n_positions": length + 1, "n_embd": SHAPE["hidden_size"]}
+    sizes |= {"n_layer": SHAPE["num_layers"], "n_head": SHAPE["num_heads"], "n_inner": SHAPE["inner_size"]}
+    model = GPT2LMHeadModel(GPT2Config(**sizes, bos_token_id=None, eos_token_id=None)).to(device).eval()
+    ids = torch.zeros(batch, 1, dtype=torch.long, device=device)
+    search = {"do_sample": False, "num_beams": width, "max_new_tokens": length, "attention_mask": torch.ones_like(ids)}
+    found = torch.zeros(rounds, 2, 1, dtype=torch.float64)
+    for number, (way, cached) in itertools.product(range(rounds), enumerate((True, False))):
+        started = clock(device)
+        model.generate(ids, use_cache=cached, **search)
+        found[number, way] = clock(device) - started
+    return found
+
+
 def main() -> None:
     """Print the table; exit with status 1 where the cache saves too little."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -118,16 +137,19 @@ def main() -> None:
     print("|---" * 6 + "|")
     failures = []
     sentences, width = arguments.beam
-    for kind, (batch, beam) in itertools.product(
-        ("language model", "encoder–decoder"), ((1, 1), (sentences, 1), (sentences, width))
-    ):
+    searches = ((1, 1), (sentences, 1), (sentences, width))
+    for kind, (batch, beam) in itertools.product(("language model", "encoder–decoder", PEER), searches):
         search = f"{'greedy' if beam == 1 else f'beam of {beam}'}, {batch} text{'s' * (batch > 1)}"
-        found = seconds(kind, batch, beam, arguments.lengths, arguments.rounds, device)
-        for place, length in enumerate(arguments.lengths):
+        lengths = [max(arguments.lengths)] if kind == PEER else arguments.lengths
+        if kind == PEER:
+            found = transformers_seconds(batch, beam, *lengths, arguments.rounds, device)
+        else:
+            found = seconds(kind, batch, beam, lengths, arguments.rounds, device)
+        for place, length in enumerate(lengths):
             ours, other = (statistics.median(found[:, way, place].tolist()) for way in (0, 1))
             print(f"| {kind} | {search} | {length} | {ours:.3f} | {other:.3f} | {other / ours:.1f} × |", flush=True)
             least = LEAST if batch * beam > 1 else LEAST_ALONE
-            if length == AT and other < least * ours:
+            if kind != PEER and length == AT and other < least * ours:
                 failures.append(f"{kind}, {search}: {other / ours:.1f} × at {AT} tokens, the limit is {least:g} ×")
     if failures:
         parser.exit(1, "\nLimits missed:\n" + "".join(f"- {each}\n" for each in failures))

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from utils.data import Headline, load_headlines
 from utils.device import evaluating, pick_device
 from utils.metrics import rouge
+from utils.nested import to_device
 from utils.text import Tokenizer, length_buckets, pad, train_word_tokenizer
-from utils.training import TrainingConfig, fit, to_device
+from utils.training import TrainingConfig, fit
 
 SIZE, HEADS, LAYERS, INNER, DROPOUT = 128, 4, 2, 256, 0.3
 BATCH, LONGEST, LEAD_WORDS, UNSEEN = 16, 80, 6, 0.05

@@ -20,8 +20,9 @@ from utils import pretrained
 from utils.data import Review, load_hard_reviews, load_reviews
 from utils.device import evaluating, pick_device
 from utils.errors import CourseError
+from utils.nested import to_device
 from utils.text import length_buckets
-from utils.training import TrainingConfig, fit, to_device
+from utils.training import TrainingConfig, fit
 
 BATCH, LONGEST = 16, 128
 

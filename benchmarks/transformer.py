@@ -21,8 +21,8 @@ from benchmarks.translation import HEADS, LAYERS, LONGEST, Translator
 from utils.data import load_pairs, load_prose
 from utils.device import autocast, device_name, pick_device
 from utils.masked import MaskedLanguageModel, mask_tokens
+from utils.nested import to_device
 from utils.text import Tokenizer, train_bpe_tokenizer
-from utils.training import to_device
 from utils.transformer import Transformer, TransformerDecoder, TransformerEncoder
 from utils.transformer_layers import TransformerConfig
 
@@ -173,7 +173,7 @@ def step_seconds(model: nn.Module, optimizer: torch.optim.Optimizer, batch: Batc
 def speeds(contest: Contest, rounds: int, device: torch.device) -> tuple[float, float]:
     """Return how many tokens a second our model and theirs are trained on."""
     models = [model.to(device).train() for model in (contest.ours, contest.theirs)]
-    optimizers = [torch.optim.AdamW(model.parameters(), lr=1e-4) for model in models]
+    optimizers = [torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True) for model in models]
     batches = to_device(contest.batches, device)
     found = torch.zeros(rounds + 1, len(batches), len(models), dtype=torch.float64)
     for number in range(rounds + 1):

@@ -8,6 +8,7 @@ from tiny_transformers import VARIANTS, VOCABULARY, decoder, random_ids, transla
 
 from utils.beam import beam_search
 from utils.decoding import Sampling, generate
+from utils.recurrent import AttentionDecoderRNN, DecoderRNN
 from utils.text import pad
 
 PROMPTS = [[5, 1, 9, 2], [7], [3, 3], [8, 0, 6]]
@@ -120,4 +121,14 @@ def test_no_token_is_read_twice():
 def test_masks_of_another_kind_are_refused_in_a_sentence(search, mask):
     with pytest.raises(ValueError, match="be True at the end of each row: pad prompts on the left") as caught:
         search(DECODERS["gpt2"], random_ids(2, 3), mask=torch.tensor(mask), max_new_tokens=2)
+    assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize("search", [generate, beam_search])
+@pytest.mark.parametrize("model", [DecoderRNN(4, 9), AttentionDecoderRNN(4, 9)])
+def test_a_model_that_knows_no_padding_says_so(search, model):
+    with pytest.raises(
+        ValueError, match=f"{type(model).__name__} does not know padding; give it prompts of one"
+    ) as caught:
+        search(model, random_ids(2, 3), mask=torch.ones(2, 3, dtype=torch.bool), max_new_tokens=2)
     assert str(caught.value).endswith(".")

@@ -28,7 +28,7 @@ ORDER = (
         "number_words",
         "downloads",
     ),
-    *("data", "text", "attention", "recurrent", "transformer_layers", "transformer"),
+    *("nested", "data", "text", "attention", "seq2seq", "recurrent", "transformer_layers", "transformer"),
     *("masked", "layouts", "adapters", "decoding", "beam", "training", "metrics", "plots"),
     *("explorers", "exercises", "course"),
 )

@@ -1,12 +1,11 @@
 import math
-from collections import namedtuple
 
 import pytest
 import torch
 from torch import nn
 
 from utils.errors import CourseError
-from utils.training import History, TrainingConfig, fit, to_device, warmup_cosine
+from utils.training import History, TrainingConfig, fit, warmup_cosine
 
 CPU = torch.device("cpu")
 
@@ -148,15 +147,6 @@ def test_impossible_settings_are_refused(wrong):
 def test_no_batches_is_an_error():
     with pytest.raises(ValueError, match="nothing to train on"):
         fit(nn.Linear(1, 1), lambda epoch: [], squared_error, TrainingConfig(), device=CPU)
-
-
-def test_batches_of_any_shape_move_to_the_device():
-    moved = to_device({"a": [torch.zeros(1), (torch.ones(2), "text")], "b": 3}, torch.device("meta"))
-    assert moved["a"][0].device.type == moved["a"][1][0].device.type == "meta"
-    assert moved["a"][1][1] == "text"
-    assert moved["b"] == 3
-    Pair = namedtuple("Pair", "ids mask")
-    assert to_device(Pair(torch.zeros(1), torch.ones(1)), torch.device("meta")).mask.device.type == "meta"
 
 
 def test_best_epoch_counts_from_one():

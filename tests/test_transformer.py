@@ -82,7 +82,9 @@ def test_a_step_turns_every_wave_by_an_angle_that_does_not_depend_on_the_place(p
 def test_an_embedding_is_the_sum_of_its_tables(variant):
     settings_of = config(variant)
     embedding = excited(Embedding(settings_of))
-    ids, positions, segments = random_ids(2, 5), torch.tensor([[0, 1, 2, 3, 4], [7, 0, 0, 9, 9]]), random_ids(2, 5) % 2
+    ids, segments = random_ids(2, 5), random_ids(2, 5) % 2
+    mask = torch.tensor([[1] * 8, [1, 0, 0, 1, 0, 1, 1, 0]]).bool()  # of three tokens before these, and of these
+    positions = torch.tensor([[3, 4, 5, 6, 7], [1, 1, 2, 3, 3]])
     expected = embedding.token.weight[ids]
     expected = expected * math.sqrt(HIDDEN) if settings_of.scale_embeddings else expected
     if settings_of.positions == "learned":
@@ -90,19 +92,19 @@ def test_an_embedding_is_the_sum_of_its_tables(variant):
     if settings_of.positions == "sinusoidal":
         expected = expected + sinusoidal_positions(LONGEST, HIDDEN)[positions]
     if settings_of.segments:
-        assert_near(embedding(ids, positions), embedding(ids, positions, torch.zeros_like(ids)))
+        assert_near(embedding(ids, mask, read=3), embedding(ids, mask, torch.zeros_like(ids), read=3))
         expected = expected + embedding.segment.weight[segments]
     if settings_of.norm_embeddings:
         norm = embedding.norm
         expected = nn.functional.layer_norm(expected, (HIDDEN,), norm.weight, norm.bias, 1e-12)
-    assert_near(embedding(ids, positions, segments), expected)
+    assert_near(embedding(ids, mask, segments, read=3), expected)
 
 
 @pytest.mark.parametrize("scale", [False, True])
 def test_tokens_and_positions_start_out_alike_in_size(scale):
     torch.manual_seed(0)
     embedding = Embedding(TransformerConfig(500, 256, positions="sinusoidal", scale_embeddings=scale, dropout=0.0))
-    vectors = embedding(torch.arange(500)[None], torch.zeros(1, 500, dtype=torch.long)) - embedding.waves[0]
+    vectors = embedding(torch.arange(500)[None]) - embedding.waves[:500]
     assert vectors.std().item() == pytest.approx(1.0 if scale else 0.02, rel=0.02)
 
 
@@ -191,8 +193,8 @@ def test_the_whole_is_pytorchs_transformer(norm_first, activation, side):
     model = translator(norm_first=norm_first, activation=activation, norm_epsilon=EPSILON)
     theirs = pytorchs(model, norm_first, activation)
     target, source_mask, target_mask = random_ids(3, 5, seed=1), padding([7, 4, 1], side), padding([3, 5, 2])
-    source_states = model.encoder.embedding(IDS, token_positions(IDS, source_mask))
-    target_states = model.decoder.embedding(target, token_positions(target, target_mask))
+    source_states = model.encoder.embedding(IDS, source_mask)
+    target_states = model.decoder.embedding(target, target_mask)
     assert_near(model.encoder(IDS, source_mask), theirs.encoder(source_states, None, ~source_mask), source_mask)
     expected = theirs(
         source_states,
@@ -217,8 +219,8 @@ def test_every_gradient_is_that_of_pytorchs_transformer():
     own = model.decoder.embedding.token.weight
     (model(IDS, MASK, target) * probe).sum().backward()
     pairs = [*stack_pairs(model.encoder, theirs.encoder), *stack_pairs(model.decoder, theirs.decoder)]
-    source_states = model.encoder.embedding(IDS, token_positions(IDS)).detach()
-    target_states = model.decoder.embedding(target, token_positions(target)).detach()
+    source_states = model.encoder.embedding(IDS).detach()
+    target_states = model.decoder.embedding(target).detach()
     masks = {"src_key_padding_mask": ~MASK, "memory_key_padding_mask": ~MASK, "tgt_mask": ~causal_mask(5)}
     hidden = theirs(source_states, target_states, **masks)
     (hidden @ own.detach().T * probe).sum().backward()
@@ -286,7 +288,7 @@ def test_what_is_asked_for_comes_in_one_order():
     assert len(layers) == LAYERS + 1
     assert torch.equal(found, alone)
     assert torch.equal(layers[-1], alone)  # a post-norm encoder has no norm of its own at the end
-    assert torch.equal(layers[0], model.embedding(IDS, token_positions(IDS, MASK)))
+    assert torch.equal(layers[0], model.embedding(IDS, MASK))
     assert [len(each) for each in both[1:]] == [LAYERS + 1, LAYERS]
     logits, state = decoder()(IDS)
     assert logits.shape == (3, 7, VOCABULARY)

@@ -75,7 +75,7 @@ def test_savings_end_with_a_verdict(least, monkeypatch, capsys):
     said = assert_verdict(
         generation.main, missed=least > 1, capsys=capsys, kept="saves what it", said="the limit is 1e+06"
     )
-    assert said.out.count(" × |") == 2 * 3 * 2
+    assert said.out.count(" × |") == 2 * 3 * 2 + 3  # two models, three searches, two lengths; and the peer, one length
     assert said.err.count("the limit is") == (4 if least else 0)  # one text alone has a limit of its own
 
 

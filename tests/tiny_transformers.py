@@ -85,7 +85,7 @@ Pairs = Iterator[tuple[list[Tensor], Tensor]]  # ours, to be put one below the o
 
 
 def attention_pairs(ours: MultiHeadAttention, theirs: nn.MultiheadAttention) -> Pairs:
-    maps = (ours.query, ours.key, ours.value)
+    maps = (ours.query, ours.key_value)
     yield [each.weight for each in maps], theirs.in_proj_weight
     yield [each.bias for each in maps], theirs.in_proj_bias
     yield from module_pairs(ours.output, theirs.out_proj)

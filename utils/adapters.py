@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedModel
 
 from utils.attention import KeysValues
+from utils.nested import select_rows
 from utils.transformer import DecoderState
 from utils.transformer_layers import token_positions
 
@@ -52,5 +53,4 @@ class CausalLM(nn.Module):
 
     def select_state(self, state: DecoderState, rows: Tensor) -> DecoderState:
         """Return the state of the chosen ``rows`` of the batch, in that order, as beam search needs it."""
-        past = tuple(KeysValues(*(each.index_select(0, rows) for each in layer)) for layer in state.past)
-        return DecoderState(past, state.mask.index_select(0, rows))
+        return select_rows(state, rows)

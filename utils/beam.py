@@ -96,7 +96,7 @@ def beam_search(
     Prompt, mask, state, ``end_id`` and training mode are treated as by ``generate``. Raises ``ValueError`` if the
     numbers are out of range or the model's logits hold NaN.
     """
-    check_prompt(ids, mask)
+    check_prompt(model, ids, mask)
     check_beam_settings(width, max_new_tokens, length_penalty)
     searches = [_Search(width, max_new_tokens, end_id, length_penalty, trace) for _ in ids]
     active, new = searches, ids

@@ -5,6 +5,7 @@ it chose; the model's state (a GRU state, a key–value cache) is passed along, 
 search, which follows several texts at once, is ``utils.beam``.
 """
 
+import inspect
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -70,12 +71,16 @@ class Generation:
     scores: Tensor
 
 
-def check_prompt(ids: Tensor, mask: Tensor | None = None) -> None:
-    """Raise ``ValueError``, saying what to do, unless ``ids`` (batch, prompt) can be continued."""
+def check_prompt(model: Decodable, ids: Tensor, mask: Tensor | None = None) -> None:
+    """Raise ``ValueError``, saying what to do, unless ``model`` can continue ``ids`` (batch, prompt)."""
     if ids.dim() != 2 or ids.size(1) == 0:
         raise ValueError(f"ids must have shape (batch, prompt) with at least one token a row, not {tuple(ids.shape)}.")
     if mask is not None and (mask.shape != ids.shape or not mask[:, -1].all() or (mask[:, :-1] & ~mask[:, 1:]).any()):
         raise ValueError("mask must have the shape of ids and be True at the end of each row: pad prompts on the left.")
+    if mask is not None and "mask" not in inspect.signature(getattr(model, "forward", model)).parameters:
+        raise ValueError(
+            f"{type(model).__name__} does not know padding; give it prompts of one length at a time, and no mask."
+        )
 
 
 def check_sampling_settings(temperature: float, top_k: int | None, top_p: float | None) -> None:
@@ -130,7 +135,7 @@ def generate(
     with ``end_id``. Without a strategy the search is greedy. The same ``seed`` gives the same text. A module that is in
     training mode is put in evaluation mode meanwhile.
     """
-    check_prompt(ids, mask)
+    check_prompt(model, ids, mask)
     strategy = strategy or Greedy()
     generator = torch.Generator().manual_seed(seed)
     scores = torch.zeros(ids.size(0), device=ids.device)

@@ -1,7 +1,7 @@
 """Real weights for the course's Transformer: files in the layouts of BERT and GPT-2, as ``transformers`` saves them.
 
-The numbers in such a file are the same as here; only their names differ (and GPT-2 keeps its matrices transposed, with
-query, key and value in one). Every weight must find its place, or an error says which does not.
+The numbers are the same as here; their names differ, and what shares a matrix: key and value here, the query too in
+GPT-2's files (where all are transposed), none in BERT's. Every weight must find its place, or an error names it.
 """
 
 import json
@@ -205,7 +205,7 @@ def _activation(name: str) -> str:
 def _filled(model: nn.Module, weights: dict[str, Tensor], names: dict[str, str], folder: str | Path) -> nn.Module:
     """Put the file's ``weights`` into ``model`` by ``names``, every one of them, and return it in evaluation mode."""
     where = Path(folder).name
-    own, filled = dict(model.named_parameters()), set()  # shared weights are named once
+    own, filled = _places(model), set()
     tied = "out.weight" not in own
     for name, weight in weights.items():
         if UNUSED.fullmatch(name) or (tied and SECOND_COPIES.fullmatch(name)):
@@ -225,6 +225,18 @@ def _filled(model: nn.Module, weights: dict[str, Tensor], names: dict[str, str],
         lacking = _place(missing[0], {place: name for name, place in reversed(names.items())})
         raise CourseError(f"{where} lacks the weight {lacking!r}; in all {len(missing)} are missing.")
     return model.eval()
+
+
+def _places(model: nn.Module) -> dict[str, Tensor]:
+    """Return a model's weights by name, shared ones once, and the maps of key and value, one matrix here, apart."""
+    places = {}
+    for name, weight in model.named_parameters():
+        if ".key_value." in name:
+            key, value = weight.detach().chunk(2)  # views: what is copied into them is in the model
+            places |= {name.replace("key_value", "key"): key, name.replace("key_value", "value"): value}
+        else:
+            places[name] = weight
+    return places
 
 
 def _place(name: str, names: dict[str, str]) -> str | None:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from utils.attention import AdditiveScore, attention
+from utils.seq2seq import check_forward
 
 
 class EncoderRNN(nn.Module):
@@ -196,14 +197,3 @@ class AttentionEncoderDecoder(EncoderDecoder):
         """Read ``source`` (batch, source); return what the decoder starts from and looks back at."""
         outputs, state = self.encoder(source, source_mask)
         return AttentionState(self.bridge(state), outputs, source_mask)
-
-
-def check_forward(source: Tensor, target: Tensor, teacher_forcing_ratio: float = 1.0) -> None:
-    """Raise ``ValueError``, saying what to do, unless an encoder–decoder can be called with these."""
-    if not 0 <= teacher_forcing_ratio <= 1:
-        raise ValueError(f"teacher_forcing_ratio is a share from 0 to 1, not {teacher_forcing_ratio}.")
-    if target.dim() != 2 or target.size(1) == 0 or target.size(0) != source.size(0):
-        raise ValueError(
-            f"target must be ({source.size(0)}, target): for each source sentence a row that begins with the start "
-            f"token; got {tuple(target.shape)}."
-        )

@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 
 from utils.device import autocast, evaluating, pick_device, seed_everything
 from utils.errors import CourseError
+from utils.nested import to_device
 
 Loss = Callable[[nn.Module, object], Tensor]
 
@@ -83,7 +84,8 @@ def fit(
     try:
         with _explaining_memory(device), tqdm(total=steps, desc="training", unit="step", leave=False) as bar:
             model.to(device).train()
-            optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+            settings = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
+            optimizer = torch.optim.AdamW(model.parameters(), **settings, fused=True)  # fused: one pass over a weight
             schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: warmup_cosine(s, steps, config.warmup))
             for epoch in range(config.epochs):
                 before = len(history.losses)
@@ -114,20 +116,6 @@ def warmup_cosine(step: int, steps: int, warmup: float) -> float:
     if step < rising:
         return (step + 1) / (rising + 1)
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1.0, steps - rising))))
-
-
-def to_device(batch: object, device: torch.device) -> object:
-    """Return ``batch`` with every tensor in it, through tuples, lists and dicts, on ``device``."""
-    if isinstance(batch, Tensor):
-        return batch.to(device)
-    if isinstance(batch, dict):
-        return {key: to_device(value, device) for key, value in batch.items()}
-    if isinstance(batch, tuple | list):
-        moved = [to_device(value, device) for value in batch]
-        return (
-            type(batch)(*moved) if hasattr(batch, "_fields") else type(batch)(moved)
-        )  # a named tuple takes them singly
-    return batch
 
 
 def _step(

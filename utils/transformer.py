@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from utils.attention import KeysValues, causal_mask
-from utils.recurrent import check_forward
-from utils.transformer_layers import Embedding, TransformerConfig, TransformerLayer, token_positions
+from utils.nested import select_rows
+from utils.seq2seq import check_forward
+from utils.transformer_layers import Embedding, TransformerConfig, TransformerLayer
 
 
 class TransformerEncoder(nn.Module):
@@ -34,7 +35,7 @@ class TransformerEncoder(nn.Module):
         Returns the states (batch, source, hidden); with ``return_layers`` also a tuple of what each layer gave, the
         embeddings first; with ``return_attention`` also a tuple of each layer's weights (batch, heads, source, source).
         """
-        states = self.embedding(ids, token_positions(ids, mask), segments)
+        states = self.embedding(ids, mask, segments)
         where = None if mask is None else mask[:, None, None]  # (batch, 1, 1, source): for every head and query
         layers, attentions = [states], []
         for layer in self.layers:
@@ -90,7 +91,7 @@ class TransformerDecoder(nn.Module):
             raise ValueError("this decoder looks at a source: give it the state that the model's encode returns.")
         read = state.past[0].key.size(2) if state.past else 0
         mask = _all_read(state.mask, mask, ids, read)
-        states = self.embedding(ids, token_positions(ids, mask, read))
+        states = self.embedding(ids, mask, read=read)
         where = _visible(ids, mask, read)
         source_where = None if state.source_mask is None else state.source_mask[:, None, None]
         past, attentions = [], []
@@ -123,14 +124,7 @@ class TransformerDecoder(nn.Module):
 
     def select_state(self, state: DecoderState, rows: Tensor) -> DecoderState:
         """Return the state of the chosen ``rows`` of the batch, in that order, as beam search needs it."""
-        past, source = (
-            tuple(KeysValues(*(each.index_select(0, rows) for each in layer)) for layer in layers)
-            for layers in (state.past, state.source)
-        )
-        mask, source_mask = (
-            None if each is None else each.index_select(0, rows) for each in (state.mask, state.source_mask)
-        )
-        return DecoderState(past, mask, source, source_mask)
+        return select_rows(state, rows)
 
 
 class Transformer(nn.Module):

@@ -75,9 +75,14 @@ class Embedding(nn.Module):
         if config.positions == "sinusoidal":
             self.register_buffer("waves", sinusoidal_positions(config.max_length, size), persistent=False)
 
-    def forward(self, ids: Tensor, positions: Tensor, segments: Tensor | None = None) -> Tensor:
-        """Embed ``ids`` (batch, length), which stand at ``positions`` (1 or batch, length): (batch, length, hidden)."""
-        self.check(ids, positions)
+    def forward(self, ids: Tensor, mask: Tensor | None = None, segments: Tensor | None = None, read: int = 0) -> Tensor:
+        """Embed ``ids`` (batch, length), which follow ``read`` others, as (batch, length, hidden).
+
+        ``mask`` (batch, read + length) is True at real tokens, also the earlier; ``segments`` has the shape of ``ids``.
+        Raises ``ValueError`` where there is no vector for a position.
+        """
+        self.check(ids, mask, read)
+        positions = token_positions(ids, mask, read)
         states = self.token(ids)
         if self.config.scale_embeddings:
             states = states * math.sqrt(self.config.hidden_size)
@@ -87,16 +92,20 @@ class Embedding(nn.Module):
             states = states + self.segment(torch.zeros_like(ids) if segments is None else segments)
         return self.dropout(self.norm(states))
 
-    def check(self, ids: Tensor, positions: Tensor) -> None:
+    def check(self, ids: Tensor, mask: Tensor | None = None, read: int = 0) -> None:
         """Raise ``ValueError``, saying what to do, unless there is a vector for every position."""
         if ids.dim() != 2:
             raise ValueError(
                 f"ids must have shape (batch, length), not {tuple(ids.shape)}; one text is a batch of one."
             )
-        if self.config.positions != "none" and positions.size(1) and positions.max() >= self.config.max_length:
+        longest, limit = read + ids.size(1), self.config.max_length
+        if self.config.positions == "none" or longest <= limit:  # the usual case: no look at what is on the device
+            return
+        longest = longest if mask is None else int(token_positions(ids, mask, read).max()) + 1
+        if longest > limit:
             raise ValueError(
-                f"a text of {int(positions.max()) + 1} tokens is too long for a model of {self.config.max_length} "
-                "positions; shorten it, or build the model with a larger max_length."
+                f"a text of {longest} tokens is too long for a model of {limit} positions; shorten it, or build the "
+                "model with a larger max_length."
             )
 
 

@@ -46,7 +46,7 @@ class BeamTree(Explorer):
         prompt: str = "",
     ) -> None:
         widths = _checked_widths(width, widths, max_new_tokens, length_penalty)
-        check_prompt(ids)
+        check_prompt(model, ids)
         if ids.size(0) != 1:
             raise ValueError(f"ids holds {ids.size(0)} sentences but a tree shows one; give ids[:1] and its state.")
         if not isinstance(prompt, str):
