@@ -1,7 +1,9 @@
 """The benchmarks still run: those that train, on a handful of examples; that of the views, on weights made up."""
 
+import re
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +13,17 @@ from tests.attention_samples import weights
 from tests.browser import executable
 from utils.attention import SCORES
 from utils.data import load_headlines, load_pairs
+
+FOLDER = Path(translation.__file__).parent
+SCRIPTS = [path.stem for path in sorted(FOLDER.glob("*.py")) if "__main__" in path.read_text("utf-8")]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_what_a_script_printed_can_be_read(name):
+    results = (FOLDER / "RESULTS.md").read_text("utf-8")
+    sections = [section for section in results.split("\n## ") if f"`python -m benchmarks.{name}" in section]
+    assert sections, f"RESULTS.md has no table of benchmarks/{name}.py"
+    assert all(re.search(r"\n\|(?:---\|)+\n\|", section) for section in sections)
 
 
 def test_the_translator_learns_a_handful_of_pairs_by_heart():
