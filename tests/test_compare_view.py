@@ -1,6 +1,8 @@
 import itertools
 import math
+import re
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -277,6 +279,12 @@ def test_output_has_a_picture_a_description_and_a_plain_form(size):
         assert picture.width == int(image["width"])
         assert said in image["alt"]
         assert said in repr(each)
+
+
+def test_the_page_draws_in_the_still_pictures_colours():
+    """One colour for each curve that is let in: a curve without one would not be seen."""
+    palette = re.search('const PALETTE = "(.*)"', (Path(delivery.__file__).parent / "chart.js").read_text("utf-8"))
+    assert tuple(palette[1].split()) == COLOURS
 
 
 def test_picture_shows_what_differs_and_how_curves_run():

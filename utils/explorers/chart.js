@@ -5,7 +5,7 @@ const real = Number.isFinite;
 const range = (length) => Array.from({ length }, (_, number) => number);
 // The namespace is an address that nobody visits; the scripts hold none, so the browser is asked for it.
 const SVG = document.createRange().createContextualFragment("<svg>").firstChild.namespaceURI;
-const PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"];
+const PALETTE = "#0072B2 #D55E00 #009E73 #CC79A7 #E69F00 #56B4E9 #7F7F7F".split(" ");
 
 // Round numbers, the first at or below `low`, the last at or above `high`.
 function roundTicks(low, high) {
