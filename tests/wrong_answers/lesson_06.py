@@ -39,6 +39,8 @@ WRONG = {
         (_causal, "there is no batch"),
         (lambda real: _causal(real).expand(real.size(0), -1, -1), "the padding is not hidden: what"),
         (lambda real: (real[:, None] | _self(real)).expand(-1, real.size(1), -1), "can see what follows"),
+        (lambda real: real[:, None] & real[:, :, None] | _self(real), "the future from nobody"),
+        (lambda real: (_causal(real) & real[:, None]).float() + _self(real), "must not count twice"),
         (lambda real: _causal(real) & real[:, :, None] | _self(real), "laid on the queries"),
         (lambda real: _causal(real).T & real[:, None] | _self(real), "tokens look ahead"),
         (lambda real: ~(_causal(real) & real[:, None] | _self(real)), "True and False are exchanged"),
@@ -56,5 +58,8 @@ WRONG = {
         (lambda hidden, inner: 4 * hidden**2 + 8 * hidden, "feed-forward network is missing"),
         (lambda hidden, inner: 2 * hidden * inner + inner + 5 * hidden, "the attention is missing"),
         (lambda hidden, inner: _whole(hidden, inner) - hidden, "has two biases"),
+        (lambda hidden, inner: _whole(hidden, inner) - inner - hidden, "biases are missing: inner"),
+        (lambda hidden, inner: _whole(hidden, inner) - 4 * hidden + 4, "not one for all"),
+        (lambda hidden, inner: _whole(hidden, inner) + 2 * hidden, "a layer has two norms"),
     ],
 }

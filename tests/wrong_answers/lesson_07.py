@@ -25,6 +25,16 @@ def _greedy(word, vocabulary):
     return count
 
 
+def _from_the_end(word, vocabulary):
+    count, end = 0, len(word)
+    while end:
+        starts = [start for start in range(end) if "##" * (start > 0) + word[start:end] in vocabulary]
+        if not starts:
+            return math.inf
+        count, end = count + 1, min(starts)
+    return count
+
+
 def _table(word, known):
     best = [0]
     for end in range(1, len(word) + 1):
@@ -74,6 +84,7 @@ WRONG = {
         (lambda weights: _near(weights, 1, 2, -1).mean(-1), "the last token of the text is left out"),
         (lambda weights: _near(weights, 2, 1, -1).mean(-1), "the first token of the text is left out"),
         (lambda weights: _near(weights.transpose(-1, -2), 1, 1, -1).mean(-1), "rows and columns are exchanged"),
+        (lambda weights: weights[..., 1:-1, :-2].mean((-2, -1)), "the mean over a whole block"),
         (lambda weights: _near(weights, 1, 1, -1).sum(-1), "these are sums"),
         (lambda weights: _near(weights, 1, 1, -1).sum(-1) / weights.size(-1), "divided by the whole length"),
         (lambda weights: _near(weights, 1, 1, -1), "one share for each token"),
@@ -81,6 +92,7 @@ WRONG = {
     ],
     "fewest_pieces": [
         (_greedy, "this is the greedy cut"),
+        (_from_the_end, "the longest end first"),
         (
             lambda word, vocabulary: _table(
                 word, lambda text, start, end: text[start:end] in vocabulary | {"##" + text[start:end]} & vocabulary

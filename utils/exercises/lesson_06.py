@@ -92,6 +92,11 @@ def decoder_mask(attempt: Attempt) -> str | None:
             ),
             (real[:, None].expand(2, 4, 4).float(), "a token can see what follows it: the causal mask is missing"),
             (
+                (real[:, None] & real[:, :, None] | alone).float(),
+                "padding is hidden from all, but the future from nobody: the causal mask is missing",
+            ),
+            (both.float() + alone.float(), "a place that both allow must not count twice: join them with |, not +"),
+            (
                 (causal & real[:, :, None] | alone).float(),
                 "the mask is laid on the queries: hide padding from those who look, as real[:, None]",
             ),
@@ -147,6 +152,9 @@ def layer_numbers(attempt: Attempt) -> str | None:
                 ),
                 (right - hidden, "the feed-forward network has two biases: one of size inner, one of size hidden"),
                 (right - inner, "the feed-forward network has two biases: one of size inner, one of size hidden"),
+                (right - inner - hidden, "the feed-forward network's biases are missing: inner, then hidden"),
+                (right - norms + 4, "a norm has a scale and a shift for each of the hidden numbers, not one for all"),
+                (right + norms // 2, "a layer has two norms: around attention, around the feed-forward network"),
             ],
         )
     return "With inner = 4 · hidden the feed-forward network holds two thirds of the layer."

@@ -99,6 +99,10 @@ def share_on_previous(attempt: Attempt) -> str | None:
                 weights[..., own - 1, own].mean(dim=-1),
                 "rows and columns are exchanged: the row is the token that looks, the column what it looks at",
             ),
+            (
+                weights[..., 1:-1, :-2].mean(dim=(-2, -1)),
+                "this is the mean over a whole block: of each row only the cell just left of the diagonal is asked for",
+            ),
             (below.sum(dim=-1), "these are sums: the mean over the tokens does not grow with the length of the text"),
             (
                 below.sum(dim=-1) / 6,
@@ -145,6 +149,14 @@ def fewest_pieces(attempt: Attempt) -> str | None:
         known_wrong=[
             (1, "'##able' continues a word and cannot start one: at the start look up the bare piece"),
             (4, "this is more than it takes: ##ble is one piece"),
+        ],
+    )
+    expect_equal(
+        attempt("abcd", {"ab", "##cd", "##bcd"}),
+        2,
+        "the number of pieces of “abcd” (ab ##cd)",
+        known_wrong=[
+            (math.inf, "the longest end first is greedy, too: ##bcd leaves a, which is no piece; ab ##cd is a way"),
         ],
     )
     expect_equal(attempt("", vocabulary), 0, "the number of pieces of an empty word")
