@@ -29,6 +29,14 @@ def _sizes(texts):
 WRONG = {
     "visible_with_cache": [
         (lambda past, new, mask: _visible(past, new, torch.ones_like(mask)), "padding may be looked at"),
+        (
+            lambda past, new, mask: _visible(past, new, torch.cat([mask[:, :past], mask.new_ones(len(mask), new)], 1)),
+            "padding among the new tokens",
+        ),
+        (
+            lambda past, new, mask: (torch.arange(past + new) <= past + torch.arange(new)[:, None]) | mask[:, None],
+            "both must hold",
+        ),
         (lambda past, new, mask: mask[:, None].expand(-1, new, -1), "look at what follows it"),
         (lambda past, new, mask: _visible(past, new, mask, offset=0), "stands at position past + j"),
         (lambda past, new, mask: _visible(past, new, mask, strict=True), "no token may look at itself"),
@@ -73,6 +81,11 @@ WRONG = {
         (
             lambda examples, review: "\n\n".join(_blocks(examples)) + _question(review),
             "separated from the last example",
+        ),
+        (lambda examples, review: "\n".join([*_blocks(examples), _question(review)]) + " ", "two faults"),
+        (
+            lambda examples, review: "\n\n".join([*_blocks(examples), f"Review: {review}"]),
+            "must end with Sentiment:",
         ),
         (lambda examples, review: "\n\n".join(_blocks(examples)), "review to be judged is missing"),
         (lambda examples, review: "\n\n".join([_question(review), *_blocks(examples)]), "the question comes first"),

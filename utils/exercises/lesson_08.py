@@ -21,7 +21,7 @@ from utils.exercises import (
 def visible_with_cache(attempt: Attempt) -> str | None:
     """Join the causal pattern of a cached step with the padding of its batch."""
     past, new = 3, 2
-    mask = torch.tensor([[True] * 5, [False, False, True, True, True], [False, True, True, True, True]])
+    mask = torch.tensor([[True] * 5, [False, False, True, True, True], [False, True, True, True, False]])
     columns, rows = torch.arange(past + new), torch.arange(new)[:, None]
     causal = columns <= past + rows
     expected = causal & mask[:, None]
@@ -40,6 +40,11 @@ def visible_with_cache(attempt: Attempt) -> str | None:
         "the result",
         known_wrong=[
             ((causal & mask.new_ones(3, 1, 5)).tolist(), "padding may be looked at: let the mask forbid it"),
+            (
+                (causal & torch.cat([mask[:, :past], mask.new_ones(3, new)], dim=1)[:, None]).tolist(),
+                "padding among the new tokens may be looked at: mask has a place for them too",
+            ),
+            ((causal | mask[:, None]).tolist(), "both must hold, not one of them: combine with &"),
             (mask[:, None].expand(3, new, 5).tolist(), "a new token may look at what follows it: the rows must differ"),
             (
                 ((columns <= rows) & mask[:, None]).tolist(),
@@ -64,7 +69,7 @@ def visible_with_cache(attempt: Attempt) -> str | None:
     )
     return (
         "With past = 0 this is the plain triangle, with new = 1 a single row: one rule for training and writing. "
-        "A row of padding may look nowhere here; a softmax needs one place, so utils.transformer lets it see itself."
+        "Padding at the start may look nowhere; a softmax needs one place, so utils.transformer lets it see itself."
     )
 
 
@@ -132,6 +137,11 @@ def few_shot_prompt(attempt: Attempt) -> str | None:
                 "\n\n".join(blocks) + "\n" + question,
                 "the question must be separated from the last example, by an empty line too",
             ),
+            (
+                "\n".join([*blocks, question]) + " ",
+                "two faults: end each example with two line ends, and let nothing follow the last colon",
+            ),
+            (right.removesuffix("\nSentiment:"), "the prompt must end with Sentiment:, as the answer comes next"),
             ("\n\n".join(blocks), "the review to be judged is missing: it comes last, without an answer"),
             ("\n\n".join([question, *blocks]), "the question comes first: the model continues what stands last"),
             ("\n\n".join([*blocks[::-1], question]), "the order of the examples is turned round, and order matters"),
