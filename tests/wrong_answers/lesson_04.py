@@ -66,6 +66,16 @@ def _never(ended):
     return False
 
 
+def _until_all_end_at_one_step(step, state, batch, start_id, end_id, limit):
+    tokens, columns = torch.full((batch, 1), start_id), []
+    while len(columns) < limit and not (tokens == end_id).all():
+        logits, state = step(tokens, state)
+        tokens = logits.argmax(dim=-1)
+        columns.append(tokens)
+    rows = torch.cat(columns, dim=1).tolist()
+    return [row[: row.index(end_id)] if end_id in row else row for row in rows]
+
+
 def _choosing_after_the_step(step, state, target, coins):
     """Choose as the slide's loop does: the next input by this step's coin, from this step's column."""
     read, steps = target[:, :1], []
@@ -102,7 +112,7 @@ WRONG = {
         (lambda *texts: {k: 1 - v for k, v in _by_length(*texts).items()}, "shares of wrong ones"),
         (_of_all, "divided by all"),
         (_lists, "lists themselves"),
-        (lambda *texts: _by_length(*texts, length=lambda s, r: len(r.split())), "those of the references"),
+        (lambda *texts: _by_length(*texts, length=lambda s, r: len(r.split())), "those of the translations"),
         (lambda *texts: _by_length(*texts, length=lambda s, r: len(s)), "in letters"),
         (_overwritten, "overwrote"),
         (lambda s, h, r: sum(a == b for a, b in zip(h, r, strict=True)) / len(r), "one number for all"),
@@ -137,6 +147,7 @@ WRONG = {
         (lambda *given: _greedy(*given, carry=False), "old state"),
         (lambda *given: _greedy(*given, feed=False), "feed back the word just written"),
         (lambda *given: _greedy(*given, stop=_never), "after 4 every row had ended"),
+        (_until_all_end_at_one_step, "at the same step"),
         (_no_limit, "limit 2 is not kept"),
     ],
 }

@@ -59,7 +59,7 @@ def exact_match_by_length(attempt: Attempt) -> str:
             ({length: sum(values) for length, values in grouped.items()}, "these are counts: divide by how many"),
             ({length: 100 * share for length, share in right.items()}, "these are percentages: a share lies in 0 to 1"),
             (of_all, "each count was divided by all the sentences: divide by those of the same length"),
-            (_shares(by_reference), "the lengths are those of the references: count the words of the sources"),
+            (_shares(by_reference), "the lengths are those of the translations: count the words of the sources"),
             (_shares(by_letters), "the lengths are in letters: split the source into words first"),
             ({length: 1 - share for length, share in right.items()}, "these are the shares of wrong ones"),
             (last, "each sentence overwrote the one before of its length: collect them in lists"),
@@ -152,14 +152,14 @@ def mixed_logits(attempt: Attempt) -> str:
             (right.argmax(dim=-1), "these are tokens: return the logits, which the loss needs"),
         ],
     )
-    return "With all coins True one call does the same, and much faster."
+    return "With all coins True one call does the same, without a loop."
 
 
 class _Scripts(_Decoder):
-    """A decoder that knows one sentence for each row by heart, and goes on after its end."""
+    """A decoder that knows one sentence for each row by heart, goes on after its end, and at step 6 ends all again."""
 
     end_id, start_id = 3, 2
-    scripts = ((5, 3, 7, 7, 3, 6, 6, 6), (4, 5, 6, 3, 8, 8, 8, 8), (3, 9, 9, 9, 9, 9, 9, 9))
+    scripts = ((5, 3, 7, 7, 3, 3, 6, 6), (4, 5, 6, 3, 8, 3, 8, 8), (3, 9, 9, 9, 9, 3, 9, 9))
 
     def score(self, tokens: Tensor, state: Tensor) -> Tensor:
         """Return logits that put the next word of each row's script first."""
@@ -196,6 +196,7 @@ def translate_batch(attempt: Attempt) -> str:
             ([[5, 7, 7], [4, 5, 6], [9, 9, 9]], "end_id was dropped and what follows it kept: cut each row there"),
         ],
     )
+    expect_that(model.calls != 6, "it stopped when all rows wrote end_id at the same step: remember which have ended")
     expect_that(model.calls == 4, f"the step was called {model.calls} times; after 4 every row had ended: stop there")
     model = _Scripts()
     expect_equal(
