@@ -26,13 +26,12 @@ from utils.device import device_name, pick_device
 from utils.transformer import DecoderState, Transformer, TransformerDecoder, TransformerEncoder
 from utils.transformer_layers import TransformerConfig
 
-VOCABULARY, SOURCE = 10_000, 20
+SOURCE = 20  # tokens of an encoder–decoder's source
 LENGTHS = (16, 32, 64, 128, 256)
 AT = 128  # the tokens at which the course's limits are held: so many times as fast with the cache
 # One text alone saves less: to make one token, a processor reads all the weights, which takes it most of the time.
 LEAST, LEAST_ALONE = 5.0, 2.5
 PEER = "transformers' GPT-2"
-SHAPE = {"hidden_size": 256, "num_heads": 8, "num_layers": 6, "inner_size": 1024}
 
 
 class ReadSoFar(NamedTuple):
@@ -75,10 +74,9 @@ class Timed:
         return self.model(ids, state)
 
 
-def build(kind: str, longest: int, device: torch.device) -> tuple[TransformerDecoder, Transformer | None]:
+def build(kind: str, config: TransformerConfig, device: torch.device) -> tuple[TransformerDecoder, Transformer | None]:
     """Return an untrained decoder of the ``kind`` and, if it is half of one, the whole encoder–decoder."""
     torch.manual_seed(0)
-    config = TransformerConfig(VOCABULARY, max_length=max(longest, SOURCE), dropout=0.0, **SHAPE)
     if kind == "language model":
         return TransformerDecoder(config).to(device).eval(), None
     decoder = TransformerDecoder(config, cross_attention=True)
@@ -86,20 +84,28 @@ def build(kind: str, longest: int, device: torch.device) -> tuple[TransformerDec
 
 
 @torch.no_grad()
-def seconds(kind: str, batch: int, width: int, lengths: Sequence[int], rounds: int, device: torch.device) -> Tensor:
+def seconds(
+    kind: str,
+    config: TransformerConfig,
+    batch: int,
+    beam: int,
+    lengths: Sequence[int],
+    rounds: int,
+    device: torch.device,
+) -> Tensor:
     """Return the seconds to each of ``lengths``, (rounds, 2, lengths): with the cache, then without it.
 
-    Beam search for a ``width`` above 1, otherwise greedy search. An encoder–decoder's reading of the source, which both
+    Beam search for a ``beam`` above 1, otherwise greedy search. An encoder–decoder's reading of the source, which both
     do once, is not counted.
     """
-    decoder, whole = build(kind, max(lengths), device)
+    decoder, whole = build(kind, config, device)
     ids = torch.zeros(batch, 1, dtype=torch.long, device=device)
-    state = None if whole is None else whole.encode(torch.randint(VOCABULARY, (batch, SOURCE)).to(device))
+    state = None if whole is None else whole.encode(torch.randint(config.vocabulary_size, (batch, SOURCE)).to(device))
     found = torch.zeros(rounds, 2, len(lengths), dtype=torch.float64)
     for number, (way, model) in itertools.product(range(rounds), enumerate((decoder, WithoutCache(decoder)))):
         timed = Timed(model, device)
-        if width > 1:
-            beam_search(timed, ids, state, width=width, max_new_tokens=max(lengths))
+        if beam > 1:
+            beam_search(timed, ids, state, width=beam, max_new_tokens=max(lengths))
         else:
             generate(timed, ids, state, max_new_tokens=max(lengths))
         timed.times.append(clock(device))
@@ -108,13 +114,23 @@ def seconds(kind: str, batch: int, width: int, lengths: Sequence[int], rounds: i
 
 
 @torch.no_grad()
-def transformers_seconds(batch: int, width: int, length: int, rounds: int, device: torch.device) -> Tensor:
+def transformers_seconds(
+    config: TransformerConfig, batch: int, beam: int, length: int, rounds: int, device: torch.device
+) -> Tensor:
     """Return the seconds ``transformers`` takes to write ``length`` tokens, (rounds, 2, 1): with its cache, without."""
-    sizes = {"vocab_size": VOCABULARY, "n_positions": length + 1, "n_embd": SHAPE["hidden_size"]}
-    sizes |= {"n_layer": SHAPE["num_layers"], "n_head": SHAPE["num_heads"], "n_inner": SHAPE["inner_size"]}
-    model = GPT2LMHeadModel(GPT2Config(**sizes, bos_token_id=None, eos_token_id=None)).to(device).eval()
+    settings = GPT2Config(
+        vocab_size=config.vocabulary_size,
+        n_positions=config.max_length,
+        n_embd=config.hidden_size,
+        n_layer=config.num_layers,
+        n_head=config.num_heads,
+        n_inner=config.inner_size,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    model = GPT2LMHeadModel(settings).to(device).eval()
     ids = torch.zeros(batch, 1, dtype=torch.long, device=device)
-    search = {"do_sample": False, "num_beams": width, "max_new_tokens": length, "attention_mask": torch.ones_like(ids)}
+    search = {"do_sample": False, "num_beams": beam, "max_new_tokens": length, "attention_mask": torch.ones_like(ids)}
     found = torch.zeros(rounds, 2, 1, dtype=torch.float64)
     for number, (way, cached) in itertools.product(range(rounds), enumerate((True, False))):
         started = clock(device)
@@ -128,23 +144,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS, metavar="TOKENS")
-    parser.add_argument("--beam", type=int, nargs=2, default=(8, 4), metavar=("SENTENCES", "WIDTH"))
+    parser.add_argument("--beam", type=int, nargs=2, default=(8, 4), metavar=("TEXTS", "WIDTH"))
+    parser.add_argument("--alone", action="store_true", help="one text at a time, greedily, and no more")
+    parser.add_argument(
+        "--size", type=int, nargs=3, default=(256, 6, 10_000), metavar=("WIDTH", "LAYERS", "VOCABULARY")
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     device = pick_device()
-    print(f"{device_name(device)}; width {SHAPE['hidden_size']}, {SHAPE['num_layers']} layers; ", end="")
+    size, layers, vocabulary = arguments.size
+    shape = {"hidden_size": size, "num_heads": 8, "num_layers": layers, "inner_size": 4 * size, "dropout": 0.0}
+    config = TransformerConfig(vocabulary, max_length=max(*arguments.lengths, SOURCE) + 1, **shape)
+    print(f"{device_name(device)}; width {size}, {layers} layers, {vocabulary:,} tokens; ", end="")
     print(f"medians of {arguments.rounds} rounds\n\n| model | search | tokens | with, s | without, s | saving |")
     print("|---" * 6 + "|")
     failures = []
-    sentences, width = arguments.beam
-    searches = ((1, 1), (sentences, 1), (sentences, width))
+    texts, width = arguments.beam
+    searches = ((1, 1),) if arguments.alone else ((1, 1), (texts, 1), (texts, width))
     for kind, (batch, beam) in itertools.product(("language model", "encoder–decoder", PEER), searches):
         search = f"{'greedy' if beam == 1 else f'beam of {beam}'}, {batch} text{'s' * (batch > 1)}"
         lengths = [max(arguments.lengths)] if kind == PEER else arguments.lengths
         if kind == PEER:
-            found = transformers_seconds(batch, beam, *lengths, arguments.rounds, device)
+            found = transformers_seconds(config, batch, beam, *lengths, arguments.rounds, device)
         else:
-            found = seconds(kind, batch, beam, lengths, arguments.rounds, device)
+            found = seconds(kind, config, batch, beam, lengths, arguments.rounds, device)
         for place, length in enumerate(lengths):
             ours, other = (statistics.median(found[:, way, place].tolist()) for way in (0, 1))
             print(f"| {kind} | {search} | {length} | {ours:.3f} | {other:.3f} | {other / ours:.1f} × |", flush=True)

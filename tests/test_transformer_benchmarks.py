@@ -9,6 +9,7 @@ from benchmarks import generation, scores, transformer, translators
 from utils.beam import beam_search
 from utils.data import load_pairs
 from utils.decoding import generate
+from utils.transformer_layers import TransformerConfig
 
 CPU = torch.device("cpu")
 
@@ -50,10 +51,8 @@ def test_ratios_end_with_a_verdict(least, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("kind", ["language model", "encoder–decoder"])
-def test_texts_are_the_same_with_the_cache_and_without(kind, monkeypatch):
-    monkeypatch.setattr(generation, "SHAPE", generation.SHAPE | {"hidden_size": 32, "num_layers": 2})
-    monkeypatch.setattr(generation, "VOCABULARY", 50)
-    decoder, whole = generation.build(kind, 12, CPU)
+def test_texts_are_the_same_with_the_cache_and_without(kind):
+    decoder, whole = generation.build(kind, TransformerConfig(50, 32, max_length=12, dropout=0.0), CPU)
     state = None if whole is None else whole.encode(torch.arange(10).view(2, 5))
     ids = torch.tensor([[1], [2]])
     for write in (generate, beam_search):
@@ -68,8 +67,7 @@ def test_texts_are_the_same_with_the_cache_and_without(kind, monkeypatch):
 
 @pytest.mark.parametrize("least", [0.0, 1e6])
 def test_savings_end_with_a_verdict(least, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", "generation --rounds 1 --lengths 2 4 --beam 2 2".split())
-    monkeypatch.setattr(generation, "SHAPE", generation.SHAPE | {"hidden_size": 32, "num_layers": 1})
+    monkeypatch.setattr(sys, "argv", "generation --rounds 1 --lengths 2 4 --beam 2 2 --size 32 1 50".split())
     for name, value in {"AT": 4, "LEAST": least, "LEAST_ALONE": 0.0}.items():
         monkeypatch.setattr(generation, name, value)
     said = assert_verdict(
@@ -97,7 +95,8 @@ def assert_verdict(main, *, missed, capsys, kept, said):
 
 
 def test_seconds_grow_with_the_text():
-    found = generation.seconds("language model", 1, 1, (2, 6), 1, CPU)
+    config = TransformerConfig(50, 32, max_length=8, dropout=0.0)
+    found = generation.seconds("language model", config, 1, 1, (2, 6), 1, CPU)
     assert found.shape == (1, 2, 2)
     assert (found[..., 0] < found[..., 1]).all()
 
