@@ -8,6 +8,10 @@ def _losses(logits, targets):
     return F.cross_entropy(logits.transpose(1, 2), targets, reduction="none")
 
 
+def _pooled(logits, targets, **options):
+    return F.cross_entropy(logits.flatten(0, -2), targets.flatten(), **options)
+
+
 def _masked(logits, k, *, dim=-1, largest=True, rest=-torch.inf):
     chosen = torch.zeros_like(logits, dtype=torch.bool)
     chosen.scatter_(dim, logits.topk(min(k, logits.size(dim)), dim=dim, largest=largest).indices, True)
@@ -51,7 +55,8 @@ WRONG = {
         (lambda ids: ids[:, 1:], "2 values"),
     ],
     "masked_perplexity": [
-        (lambda logits, targets, mask: _losses(logits, targets).mean().exp(), "padding is counted"),
+        (lambda logits, targets, mask: _pooled(logits, targets, ignore_index=0).exp(), "padding is counted"),
+        (lambda logits, targets, mask: _pooled(logits[mask].softmax(-1), targets[mask]).exp(), "the softmax itself"),
         (lambda logits, targets, mask: (_losses(logits, targets) * mask).mean().exp(), "division is by all"),
         (lambda logits, targets, mask: _losses(logits, targets)[mask].sum().exp(), "e to the sum"),
         (lambda logits, targets, mask: 2 ** _losses(logits, targets)[mask].mean(), "in nats"),

@@ -58,7 +58,6 @@ def masked_perplexity(attempt: Attempt) -> str | None:
     logits = 2 * torch.randn(3, 6, 8, generator=generator)
     targets = torch.randint(1, 8, (3, 6), generator=generator)
     mask = torch.arange(6) < torch.tensor([[6], [2], [4]])
-    targets = targets.masked_fill(~mask, 0)
     losses = F.cross_entropy(logits.transpose(1, 2), targets, reduction="none")  # (batch, length)
     mean = losses[mask].mean()
     by_row = (losses * mask).sum(dim=1) / mask.sum(dim=1)
@@ -73,6 +72,10 @@ def masked_perplexity(attempt: Attempt) -> str | None:
                 "the sum is over the real tokens but the division is by all: use mask.sum()",
             ),
             (losses[mask].sum().exp(), "this is e to the sum of the losses: take their mean first"),
+            (
+                F.cross_entropy(logits.softmax(-1)[mask], targets[mask]).exp(),
+                "cross_entropy takes logits and does the softmax itself",
+            ),
             (2**mean, "cross_entropy speaks in nats, base e, so 2 to its power is too small: use exp"),
             (mean, "this is the mean loss in nats: perplexity is e to that"),
             ((-mean).exp(), "this is the typical probability of a token: perplexity is one over that"),
