@@ -28,6 +28,18 @@ def looks_ahead_in_the_target(source_length, target_length):
     return mask
 
 
+def turns_the_target_round(source_length, target_length):
+    mask = looks_ahead_in_the_target(source_length, target_length)
+    mask[source_length:, source_length:] = torch.ones(target_length, target_length, dtype=torch.bool).triu()
+    return mask
+
+
+def hides_each_target_from_itself(source_length, target_length):
+    mask = looks_ahead_in_the_target(source_length, target_length)
+    mask[source_length:, source_length:] = torch.ones(target_length, target_length, dtype=torch.bool).tril(-1)
+    return mask
+
+
 WRONG = {
     "to_ids": [
         (lambda tokens, vocabulary: [vocabulary[token] for token in tokens if token in vocabulary], "vanished"),
@@ -54,5 +66,7 @@ WRONG = {
         (looks_past_the_source, "that block is an encoder"),
         (forgets_to_look_across, "must be all True"),
         (looks_ahead_in_the_target, "must be a causal mask"),
+        (turns_the_target_round, "points the wrong way"),
+        (hides_each_target_from_itself, "look at itself"),
     ],
 }

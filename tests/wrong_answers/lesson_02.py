@@ -27,6 +27,7 @@ WRONG = {
         (lambda outputs, mask: outputs[:, mask.sum(1).max() - 1], "the longest one's end"),
         (lambda outputs, mask: outputs[:, mask.sum(1) - 1], "index the rows too"),
         (lambda outputs, mask: outputs[:, 0], "the first output"),
+        (lambda outputs, mask: (outputs * mask[:, :, None])[:, -1], "zeroed padding"),
     ],
     "masked_mean": [
         (lambda outputs, mask: outputs.mean(1), "padding is averaged in"),
@@ -35,6 +36,7 @@ WRONG = {
         (lambda outputs, mask: outputs.sum(1) / mask.sum(1)[:, None], "still in the sum"),
         (lambda outputs, mask: (outputs * mask[:, :, None]).sum(0) / mask.sum(0)[:, None], "sentences of the batch"),
         (lambda outputs, mask: (outputs * mask[:, :, None]).sum(1) / mask.sum(0)[:, None], "counted over the batch"),
+        (lambda outputs, mask: (outputs * mask[:, :, None]).sum(1) / mask.sum(), "real tokens of the whole batch"),
         (lambda outputs, mask: outputs[mask].mean(0), "one mean for the whole batch"),
     ],
     "join_directions": [

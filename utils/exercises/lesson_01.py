@@ -127,9 +127,13 @@ def encoder_decoder_mask(attempt: Attempt) -> str:
         bool(seen[source:, :source].all()),
         "target tokens cannot see all of the source: the block that looks across must be all True",
     )
+    own = seen[source:, source:]
     expect_that(
-        not bool(seen[source:, source:].all()), "target tokens look ahead: their own block must be a causal mask"
+        not torch.equal(own, torch.ones_like(own).triu()),
+        "the target's triangle points the wrong way: a token looks back, at what is already written",
     )
+    expect_that(not own.triu(1).any(), "target tokens look ahead: their own block must be a causal mask")
+    expect_that(bool(own.diagonal().all()), "a target token may look at itself too: the diagonal of its block is True")
     expect_that(mask.dtype == torch.bool, f"the mask must hold True and False, dtype torch.bool, not {mask.dtype}")
     expect_close(mask, expected, "the mask", axes="(this token, may look at)")
     return "Two patterns you knew and one new block: that is the whole encoder–decoder."

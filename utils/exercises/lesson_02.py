@@ -83,6 +83,7 @@ def last_real_output(attempt: Attempt) -> str:
                 "every sentence is read off at the longest one's end: use each sentence's own length",
             ),
             (outputs[:, 0], "this is the first output of each sentence: you want its last real one"),
+            ((outputs * mask[:, :, None])[:, -1], "zeroed padding was read off: find each sentence's own end"),
             (
                 outputs[:, lengths - 1],
                 "every row gave all five positions: index the rows too, with torch.arange(batch)",
@@ -132,6 +133,7 @@ def masked_mean(attempt: Attempt) -> str:
                 kept.sum(dim=1) / (lengths[:, None] + 1),
                 "divided by one too many: a sentence of 3 real tokens is divided by 3",
             ),
+            (kept.sum(dim=1) / mask.sum(), "divided by the real tokens of the whole batch: count each sentence's own"),
             (outputs[mask].mean(dim=0), "one mean for the whole batch: each sentence gets its own"),
             (outputs[mask].mean(), "one number for the whole batch: each sentence gets a vector of its own"),
         ],
