@@ -38,12 +38,9 @@ WRONG = {
         (lambda scores, lengths: scores.softmax(-1) * _real(scores, lengths), "no longer sum to 1"),
         (lambda scores, lengths: _masked(scores, lengths, low=0.0), "a score of 0 is a fair score"),
         (lambda scores, lengths: _masked(scores, lengths, shift=1), "one padding token too many"),
-        (lambda scores, lengths: _masked(scores, lengths, dim=1).nan_to_num(), "over the target"),
-        (
-            lambda scores, lengths: scores.masked_fill(_real(scores, lengths), -torch.inf).softmax(-1).nan_to_num(),
-            "exchanged",
-        ),
-        (_masked, "gives NaN"),
+        (lambda scores, lengths: _masked(scores, lengths, dim=1), "over the target"),
+        (lambda scores, lengths: scores.masked_fill(_real(scores, lengths), -torch.inf).softmax(-1), "exchanged"),
+        (_masked, "gives NaN, as there is nothing to share"),
         (lambda scores, lengths: _masked(scores, lengths, low=-1e9), "has nothing to look at"),
     ],
     "additive_scores": [
@@ -94,5 +91,6 @@ WRONG = {
             "possible links are not used",
         ),
         (lambda predicted, sure, possible: predicted & sure, "made of counts"),
+        (lambda predicted, sure, possible: (len(predicted & sure), len(sure)), "these are 2 values"),
     ],
 }

@@ -61,12 +61,14 @@ def context_vector(attempt: Attempt) -> str | None:
 @exercise(lesson=5, title="Weights from lengths", minutes=10, difficulty=2)
 def weights_from_lengths(attempt: Attempt) -> str | None:
     """Turn scores into weights when the sentences of a batch have different lengths."""
-    scores, lengths = 2 * _normal(3, 2, 5, seed=4), torch.tensor([5, 2, 3])
+    scores, lengths = 2 * _normal(3, 2, 5, seed=4), torch.tensor([4, 2, 3])  # no row without padding
     real = (torch.arange(5) < lengths[:, None])[:, None]  # (batch, 1, source)
 
     def weights(allowed: Tensor) -> Tensor:
         return scores.masked_fill(~allowed, -torch.inf).softmax(dim=-1)
 
+    over_target = scores.masked_fill(~real, -torch.inf).softmax(dim=1)
+    shared_over_target = "the weights sum to 1 over the target: take the softmax over the last axis, the source"
     expect_close(
         attempt(scores, lengths),
         weights(real),
@@ -90,21 +92,16 @@ def weights_from_lengths(attempt: Attempt) -> str | None:
                 weights((torch.arange(5) <= lengths[:, None])[:, None]),
                 "one padding token too many may be looked at: positions count from 0, so use <",
             ),
-            (
-                scores.masked_fill(~real, -torch.inf).softmax(dim=1).nan_to_num(),
-                "the weights sum to 1 over the target: a softmax over the last axis shares out each query's attention",
-            ),
-            (
-                scores.masked_fill(real, -torch.inf).softmax(dim=-1).nan_to_num(),
-                "only the padding is looked at: True and False of the mask are exchanged",
-            ),
+            (over_target, shared_over_target),
+            (over_target.nan_to_num(), shared_over_target),
+            (weights(~real), "only the padding is looked at: True and False of the mask are exchanged"),
         ],
     )
     empty = attempt(scores[:2], torch.tensor([4, 0]))
     expect_tensor(empty, "the weights of a batch with an empty sentence")
     expect_that(
         not empty.isnan().any(),
-        "a sentence of length 0 gives NaN, as minus infinity everywhere has no softmax: make such rows 0",
+        "a sentence of length 0 gives NaN, as there is nothing to share the attention among: make such rows 0",
     )
     allowed = (torch.arange(5) < torch.tensor([4, 0])[:, None])[:, None]
     expect_close(
@@ -167,6 +164,8 @@ def error_rate(attempt: Attempt) -> str | None:
     answer = attempt(predicted, sure, possible)
     if isinstance(answer, set | frozenset):
         raise Misconception("this is a set of links: the error rate is one number, made of counts")
+    if isinstance(answer, tuple | list):
+        raise Misconception(f"these are {len(answer)} values: the error rate is one number, made of the counts")
     expect_close(
         answer,
         1 - agreed / size,
