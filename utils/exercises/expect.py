@@ -160,7 +160,7 @@ def expect_close(
         strange = int(found.isnan().sum())
         if strange:
             remedy = "look for 0/0, the logarithm of a negative number, or softmax over a row that is all -inf"
-            raise Misconception(f"{what} holds NaN in {strange} of {found.numel()} places: {remedy}")
+            raise Misconception(f"NaN in {strange} of {found.numel()} places of {what}: {remedy}")
     right = torch.isclose(found.double(), wanted.double(), rtol=tolerance, atol=tolerance, equal_nan=True)
     place = (~right).nonzero()[0].tolist()
     at = f"at {place} " if place else ""
