@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_transformers import VARIANTS, VOCABULARY, decoder, random_ids, translator
+from torch import nn
 
 from utils.beam import beam_search
 from utils.decoding import Sampling, generate
@@ -132,3 +133,18 @@ def test_a_model_that_knows_no_padding_says_so(search, model):
     ) as caught:
         search(model, random_ids(2, 3), mask=torch.ones(2, 3, dtype=torch.bool), max_new_tokens=2)
     assert str(caught.value).endswith(".")
+
+
+def test_a_wrapped_model_may_know_padding():
+    ids, mask = on_the_left(PROMPTS)
+    whole = DECODERS["gpt2"]
+
+    class Wrapped(nn.Module):
+        select_state = whole.select_state
+
+        def forward(self, *arguments):
+            return whole(*arguments)
+
+    for search in (generate, beam_search):
+        found, expected = (search(model, ids, mask=mask, max_new_tokens=3) for model in (Wrapped(), whole))
+        assert torch.equal(found.ids, expected.ids)

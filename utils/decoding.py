@@ -77,7 +77,11 @@ def check_prompt(model: Decodable, ids: Tensor, mask: Tensor | None = None) -> N
         raise ValueError(f"ids must have shape (batch, prompt) with at least one token a row, not {tuple(ids.shape)}.")
     if mask is not None and (mask.shape != ids.shape or not mask[:, -1].all() or (mask[:, :-1] & ~mask[:, 1:]).any()):
         raise ValueError("mask must have the shape of ids and be True at the end of each row: pad prompts on the left.")
-    if mask is not None and "mask" not in inspect.signature(getattr(model, "forward", model)).parameters:
+    if mask is None:
+        return
+    taken = inspect.signature(getattr(model, "forward", model)).parameters
+    anything = any(each.kind == each.VAR_POSITIONAL for each in taken.values())  # as a compiled model takes
+    if "mask" not in taken and not anything:
         raise ValueError(
             f"{type(model).__name__} does not know padding; give it prompts of one length at a time, and no mask."
         )
