@@ -17,9 +17,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from transformers import GPT2Config, GPT2LMHeadModel
 
-from benchmarks.transformer import clock
+from benchmarks.transformer import clock, gpt2
 from utils.beam import beam_search
 from utils.decoding import Decodable, generate
 from utils.device import device_name, pick_device
@@ -118,17 +117,7 @@ def transformers_seconds(
     config: TransformerConfig, batch: int, beam: int, length: int, rounds: int, device: torch.device
 ) -> Tensor:
     """Return the seconds ``transformers`` takes to write ``length`` tokens, (rounds, 2, 1): with its cache, without."""
-    settings = GPT2Config(
-        vocab_size=config.vocabulary_size,
-        n_positions=config.max_length,
-        n_embd=config.hidden_size,
-        n_layer=config.num_layers,
-        n_head=config.num_heads,
-        n_inner=config.inner_size,
-        bos_token_id=None,
-        eos_token_id=None,
-    )
-    model = GPT2LMHeadModel(settings).to(device).eval()
+    model = gpt2(config).to(device).eval()
     ids = torch.zeros(batch, 1, dtype=torch.long, device=device)
     search = {"do_sample": False, "num_beams": beam, "max_new_tokens": length, "attention_mask": torch.ones_like(ids)}
     found = torch.zeros(rounds, 2, 1, dtype=torch.float64)

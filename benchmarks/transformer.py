@@ -80,31 +80,32 @@ def config_of(dropout: float, **settings: object) -> TransformerConfig:
     return TransformerConfig(PROSE_VOCABULARY, num_layers=4, max_length=LENGTH, dropout=dropout, **settings)
 
 
+def gpt2(config: TransformerConfig, **settings: object) -> GPT2LMHeadModel:
+    """Return ``transformers``' GPT-2 of the size of our decoder with that ``config``."""
+    return GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=config.vocabulary_size,
+            n_positions=config.max_length,
+            n_embd=config.hidden_size,
+            n_layer=config.num_layers,
+            n_head=config.num_heads,
+            n_inner=config.inner_size,
+            resid_pdrop=config.dropout,
+            embd_pdrop=config.dropout,
+            attn_pdrop=config.dropout,
+            bos_token_id=None,
+            eos_token_id=None,
+            **settings,
+        )
+    )
+
+
 def decoders(dropout: float, count: int) -> Contest:
     """Return the contest of the decoders: each token is found from those before it."""
     config = config_of(dropout, activation="gelu tanh")
-    theirs = GPT2Config(
-        vocab_size=PROSE_VOCABULARY,
-        n_positions=LENGTH,
-        n_embd=config.hidden_size,
-        n_layer=config.num_layers,
-        n_head=config.num_heads,
-        resid_pdrop=dropout,
-        embd_pdrop=dropout,
-        attn_pdrop=dropout,
-        use_cache=False,
-        bos_token_id=None,
-        eos_token_id=None,
-    )
     batches = [((ids[:, :-1],), ids[:, 1:]) for ids in prose(count)]
-    return Contest(
-        "decoder: GPT2LMHeadModel",
-        dropout,
-        TransformerDecoder(config),
-        GPT2LMHeadModel(theirs),
-        batches,
-        count * TEXTS * LENGTH,
-    )
+    models = TransformerDecoder(config), gpt2(config, use_cache=False)
+    return Contest("decoder: GPT2LMHeadModel", dropout, *models, batches, count * TEXTS * LENGTH)
 
 
 def encoders(dropout: float, count: int) -> Contest:
