@@ -6,7 +6,7 @@ import tempfile
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.nbval_tolerance"]
+pytest_plugins = ["tests.support.nbval_tolerance"]
 # No deadline, since a busy machine would miss it, and always the same examples, so that no failure is chance. To look
 # for new ones: pytest --hypothesis-profile=explore.
 settings.register_profile("course", deadline=None, derandomize=True)

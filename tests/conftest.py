@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from loopback import Loopback
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support.loopback import Loopback
+from utils.course import ROOT
+
 NOBODY, CANNOT = 65534, 77
 WITHOUT_RIGHTS = f"""
 import os, sys
-sys.path.insert(0, "tests")
 def give_up():
     if os.geteuid() == 0:  # whom no permission stops
         try:
@@ -27,7 +27,6 @@ def give_up():
 """
 WITHOUT_ROOM = """
 import resource, sys
-sys.path.insert(0, "tests")
 def give_up(size=16_000):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 """

@@ -33,7 +33,7 @@ def create(number: int, root: Path = notebook_files.FOLDER.parent) -> list[Path]
     notebook = root / "notebooks" / lesson.file
     texts = {
         root / "utils" / "exercises" / f"lesson_{number:02d}.py": skeleton.checks(lesson),
-        root / "tests" / "wrong_answers" / f"lesson_{number:02d}.py": skeleton.wrong_answers(lesson),
+        root / "tests" / "exercises" / "wrong_answers" / f"lesson_{number:02d}.py": skeleton.wrong_answers(lesson),
     }
     for path in (notebook, *texts):
         if path.exists():
