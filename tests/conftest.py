@@ -1,4 +1,4 @@
-"""What several test files share: no proxy, a server, and child processes that lack rights or room on the disk."""
+"""What several test files share: no proxy, a server, a browser, child processes that lack rights or room on the disk."""
 
 import os
 import shutil
@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.support import browser
 from tests.support.loopback import Loopback
 from utils.course import ROOT
 
@@ -48,6 +50,21 @@ def _no_proxy(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 def server() -> Iterator[Loopback]:
     with Loopback() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Start one Chromium for all tests of this process.
+
+    This is the only place that decides what a missing browser means: on CI a failure, elsewhere a skip with the reason.
+    """
+    if browser.executable() is None:
+        reason = f"no browser on this machine: install one of {', '.join(browser.NAMES)}"
+        if os.environ.get("CI", "").lower() not in ("", "0", "false"):
+            pytest.fail(f"{reason}; on CI these tests must run", pytrace=False)
+        pytest.skip(reason)
+    with browser.browser() as started:
+        yield started
 
 
 @pytest.fixture
