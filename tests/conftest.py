@@ -1,4 +1,4 @@
-"""What several test files share: no proxy, a server, a browser, child processes that lack rights or room on the disk."""
+"""What test files share: no proxy, a server, a browser, child processes that lack rights or room on the disk."""
 
 import os
 import shutil
