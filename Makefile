@@ -4,14 +4,14 @@ PYTHON_HERE := .venv/bin/python
 PINS := requirements.txt constraints.txt
 INSTALLED := .venv/installed.txt
 # The first of these that is a Python the pinned packages run on; `make lab PYTHON=/path/to/python3.12` chooses another.
-CANDIDATES := $(PYTHON) python3 python python3.13 python3.12 python3.11
-SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+CANDIDATES := $(PYTHON) python3 python python3.14 python3.13 python3.12 python3.11
+SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 LAB_OPTIONS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help lab test test-fast run setup install clean
+.PHONY: help lab test test-all test-fast run setup install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -21,13 +21,18 @@ lab: setup ## set everything up, if it is not yet, and open the course in Jupyte
 	@echo "Opening JupyterLab; Ctrl-C here ends it."
 	@cd notebooks && exec ../$(PYTHON_HERE) -m jupyterlab $$([ "$$(id -u)" = 0 ] && echo --allow-root) $(LAB_OPTIONS)
 
-test: setup ## set everything up and run every test, the notebooks included
+test: setup ## set everything up and run the tests for every change, the notebooks included
 	$(PYTHON_HERE) -m ruff check .
 	$(PYTHON_HERE) -m ruff format --check .
-	$(PYTHON_HERE) -m pytest notebooks tests --nbval --nbval-current-env --nbval-cell-timeout=600
+	$(PYTHON_HERE) -m pytest notebooks tests --nbval -n auto
+
+test-all: setup ## run every test there is, the nightly ones included
+	$(PYTHON_HERE) -m ruff check .
+	$(PYTHON_HERE) -m ruff format --check .
+	$(PYTHON_HERE) -m pytest notebooks tests --nbval -n auto -m ""
 
 test-fast: setup ## run the tests that need neither a real model nor a browser nor a notebook run
-	$(PYTHON_HERE) -m pytest tests -m "not slow and not browser"
+	$(PYTHON_HERE) -m pytest tests -m "not slow and not browser and not nightly" -n auto
 
 run: setup ## execute all notebooks in place, as they are to be committed
 	$(PYTHON_HERE) -m tools.run_notebooks
@@ -47,7 +52,7 @@ install: ## install the packages of requirements.txt again, into .venv
 	    if "$$candidate" -c '$(SUITABLE)' >/dev/null 2>&1; then python="$$candidate"; break; fi; \
 	  done; \
 	  if [ -z "$$python" ]; then \
-	    echo "This course needs Python 3.11, 3.12 or 3.13, and none was found; install one, or name it: make lab PYTHON=/path/to/python3"; \
+	    echo "This course needs Python 3.11, 3.12, 3.13 or 3.14, and none was found; install one, or name it: make lab PYTHON=/path/to/python3"; \
 	    exit 1; \
 	  fi; \
 	  echo "Making .venv with $$("$$python" --version)."; \

@@ -191,7 +191,7 @@ def run_changed(folder: Path, lesson: Path, name: str, server: Loopback, checksu
     return "\n".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_the_cells_run_with_the_model_from_the_hub(lesson, hub, tmp_path):
     """No cell fails: what was claimed of the course's own model alone is reported, and the sizes are this one's."""

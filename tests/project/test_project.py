@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from utils.course import ROOT
 from utils.lessons import LESSONS
 
@@ -33,6 +31,7 @@ ORDER = (
     *("explorers", "exercises", "course"),
 )
 MOST_LINES = 250
+MOST_LINES_OF_TESTS = 14_000
 MODULES = sorted((ROOT / "utils").rglob("*.py"))
 FOLDERS = ("utils", "tests", "tools", "benchmarks", "notebooks", ".ci", ".github")
 TEXTS = sorted(
@@ -81,37 +80,64 @@ def test_imports_are_read():
     assert imported_rooms(source) == {"text", "data", "plots", "exercises"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_data_flows_one_way(path):
-    here = path.relative_to(ROOT / "utils").parts[0].removesuffix(".py")
-    if here == "__init__":
-        assert imported_rooms(path.read_text("utf-8")) == set()
-        return
-    assert here in ORDER, f"{here} has no place in the order of utils"
-    before = set(ORDER[: ORDER.index(here)])
-    allowed = before | ({here} if len(path.relative_to(ROOT / "utils").parts) > 1 else set())
-    assert imported_rooms(path.read_text("utf-8")) <= allowed
+def test_data_flows_one_way():
+    faults = []
+    for path in MODULES:
+        parts = path.relative_to(ROOT / "utils").parts
+        here = parts[0].removesuffix(".py")
+        if here == "__init__":
+            allowed = set()
+        elif here in ORDER:
+            allowed = set(ORDER[: ORDER.index(here)]) | ({here} if len(parts) > 1 else set())
+        else:
+            faults.append(f"{here} has no place in the order of utils")
+            continue
+        if wrong := imported_rooms(path.read_text("utf-8")) - allowed:
+            faults.append(f"{relative(path)} imports {', '.join(sorted(wrong))}, which comes after it")
+    assert faults == []
 
 
-@pytest.mark.parametrize("path", [path for path in TEXTS if path.suffix in (".py", ".js", ".css")], ids=relative)
-def test_no_file_needs_scrolling_twice(path):
-    limit = MOST_LINES if path.parts[len(ROOT.parts)] in ("utils", "tools") else 2 * MOST_LINES
-    assert len(path.read_text("utf-8").splitlines()) <= limit
+def test_no_file_needs_scrolling_twice():
+    long = []
+    for path in TEXTS:
+        limit = MOST_LINES if relative(path).startswith(("utils/", "tools/")) else 2 * MOST_LINES
+        lines = len(path.read_text("utf-8").splitlines()) if path.suffix in (".py", ".js", ".css") else 0
+        if lines > limit:
+            long.append(f"{relative(path)} has {lines} lines; at most {limit} are right")
+    assert long == []
 
 
-@pytest.mark.parametrize("path", [path for path in TEXTS if path.name not in PLANTED], ids=relative)
-def test_nothing_forbidden_is_written(path):
-    text = path.read_text("utf-8")
-    for what, pattern in FORBIDDEN.items():
-        found = re.search(pattern, text)
-        assert found is None, f"{what}: {found.group()}"
+def test_the_tests_have_no_more_lines_than_they_need():
+    lines = sum(len(path.read_text("utf-8").splitlines()) for path in (ROOT / "tests").rglob("*.py"))
+    assert lines <= MOST_LINES_OF_TESTS, f"the tests have {lines:,} lines: make clones a contract before you add more"
 
 
-@pytest.mark.parametrize(
-    "text", ["x = '/home/ada/x'", r"C:\Users\ada", "# TODO later", "import pickle", "f(trust_remote_code=True)"]
-)
-def test_what_is_forbidden_is_found(text):
-    assert any(re.search(pattern, text) for pattern in FORBIDDEN.values())
+def test_nothing_forbidden_is_written():
+    found = []
+    for path in TEXTS:
+        if path.name not in PLANTED:
+            found += [f"{relative(path)} holds {what}" for what in forbidden_in(path.read_text("utf-8"))]
+    assert found == []
+
+
+def test_what_is_forbidden_is_found():
+    samples = ("x = '/home/ada/x'", r"C:\Users\ada", "# TODO later", "import pickle", "f(trust_remote_code=True)")
+    assert [text for text in samples if not forbidden_in(text)] == []
+
+
+def forbidden_in(text: str) -> list[str]:
+    """Return what a text holds of the forbidden, each thing with the place that gives it away."""
+    places = {what: re.search(pattern, text) for what, pattern in FORBIDDEN.items()}
+    return [f"{what}: {found.group()}" for what, found in places.items() if found]
+
+
+def test_tests_import_in_one_way_and_not_from_one_another():
+    faults = []
+    for path in (ROOT / "tests").rglob("*.py"):
+        for line in re.findall(r"^ *(?:from|import) +(\S+).*$", path.read_text("utf-8"), re.MULTILINE):
+            if line.startswith(".") or re.match(r"tests(?!\.support\b)", line):
+                faults.append(f"{relative(path)}: {line}")
+    assert faults == []
 
 
 def test_conda_and_pip_have_the_same_pins():
@@ -126,7 +152,7 @@ def test_what_is_imported_is_pinned():
     names = {"sklearn": "scikit-learn", "rouge_score": "rouge-score", "PIL": "pillow", "IPython": "ipykernel"}
     names |= {"traitlets": "ipykernel", "jupyter_client": "ipykernel", "httpx": "huggingface_hub"}
     pinned = {line.split("==")[0] for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines()}
-    own = {"utils", "tests", "tools", "benchmarks", *(path.stem for path in (ROOT / "tests").glob("*.py"))}
+    own = {"utils", "tests", "tools", "benchmarks"}
     missing = set()
     for path in TEXTS:
         if path.suffix == ".py":
@@ -159,11 +185,10 @@ def test_the_readme_is_filled_in():
     assert re.findall(r"@\w+@", (ROOT / "README.md").read_text("utf-8")) == []
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
-def test_links_in_the_papers_lead_somewhere(name):
-    text = (ROOT / name).read_text("utf-8")
-    targets = re.findall(r"\]\((?!https?://|#|mailto:)([^)#\s]+)", text)
-    assert [target for target in targets if not (ROOT / target).exists()] == []
+def test_links_in_the_papers_lead_somewhere():
+    for name in ("README.md", "CONTRIBUTING.md"):
+        targets = re.findall(r"\]\((?!https?://|#|mailto:)([^)#\s]+)", (ROOT / name).read_text("utf-8"))
+        assert [target for target in targets if not (ROOT / target).exists()] == [], name
 
 
 def test_every_target_of_the_makefile_is_explained():
@@ -179,6 +204,27 @@ def test_every_target_of_the_makefile_is_explained():
         assert all(len(line.split()) > 4 for line in said.splitlines())
 
 
-@pytest.mark.parametrize("name", [".ci/run", ".github/workflows/ci.yml"])
-def test_ci_runs_the_readmes_own_command(name):
-    assert re.search(r"^\s*(?:- run: )?make test$", (ROOT / name).read_text("utf-8"), re.MULTILINE)
+def test_ci_runs_the_readmes_own_commands():
+    commands = {".ci/run": "make test", ".github/workflows/ci.yml": r"bash \.ci/run"}
+    commands[".github/workflows/nightly.yml"] = "make test-all"
+    for name, command in commands.items():
+        assert re.search(rf"^\s*(?:- run: )?{command}$", (ROOT / name).read_text("utf-8"), re.MULTILINE), name
+
+
+def test_ci_tries_the_pythons_that_make_accepts():
+    accepted = re.search(r"\((\d+), (\d+)\) <= .* <= \((\d+), (\d+)\)", (ROOT / "Makefile").read_text("utf-8"))
+    first, last = (".".join(accepted.group(*places)) for places in ((1, 2), (3, 4)))
+    tried = re.findall(r'"(3\.\d+)"', (ROOT / ".github/workflows/ci.yml").read_text("utf-8"))
+    assert {first, last} <= set(tried)
+
+
+def test_ci_fails_without_a_browser(tmp_path):
+    """With nothing but a shell to find, ``.ci/run`` says what is missing and does not come to the tests."""
+    for name in ("bash", "dirname"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    finished = subprocess.run(
+        ["bash", ROOT / ".ci/run"], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 1
+    assert "CI needs Chromium or Chrome" in finished.stderr
+    assert "make" not in finished.stderr

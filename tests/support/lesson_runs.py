@@ -1,14 +1,17 @@
-"""What each lesson gave when it ran with the network cut, once a session, for all tests that look at it."""
+"""What each lesson gave when it ran with the network cut, once a test run, for all tests that look at it."""
 
+import dataclasses
+import json
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.course_copy import REPOSITORY, copy_of_the_course
 from tools import notebook_files
 from tools.run_notebooks import run
+from utils.storage import replacing
 
+SHARED = "COURSE_TEST_RUNS"  # the variable that names the folder which all processes of a test run share
 LESSONS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 # Python imports a module of this name when it starts, so a kernel is cut off before its first cell.
 CUT = """
@@ -26,15 +29,12 @@ CONNECT = "import urllib.request; urllib.request.urlopen('http://192.0.2.1', tim
 PERSONAL = {"setup", "play", "progress", "timed"}
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Run:
     """How long a lesson took from top to bottom, and what its cells gave."""
 
     seconds: float
     outputs: list[list[str]]
-
-
-_runs: dict[Path, Run] = {}
 
 
 def cut_off(folder: Path) -> dict[str, str]:
@@ -45,17 +45,30 @@ def cut_off(folder: Path) -> dict[str, str]:
 
 def record(lesson: Path, seconds: float, cells: list[dict]) -> None:
     """Keep what a run of ``lesson`` from top to bottom gave, so that ``run_cut_off`` need not run it once more."""
-    _runs[lesson.resolve()] = Run(seconds, numbers(cells))
+    kept = dataclasses.asdict(Run(seconds, numbers(cells)))
+    with replacing(_place(lesson)) as temporary:
+        temporary.write_text(json.dumps(kept), "utf-8")
+
+
+def recorded(lesson: Path) -> Run | None:
+    """Return the run of ``lesson`` that was kept, by whichever process, if there was one."""
+    place = _place(lesson)
+    return Run(**json.loads(place.read_text("utf-8"))) if place.exists() else None
 
 
 def run_cut_off(lesson: Path) -> Run:
     """Return a run of ``lesson`` in a kernel that reaches no other machine: nbval's if there was one."""
-    if lesson.resolve() not in _runs:
-        with tempfile.TemporaryDirectory(prefix="course-lesson-") as temporary:
-            copy = copy_of_the_course(Path(temporary), lesson) / lesson.name
-            seconds = run(copy, environment=cut_off(Path(temporary)))
-            record(lesson, seconds, notebook_files.read(copy).cells)
-    return _runs[lesson.resolve()]
+    if (found := recorded(lesson)) is not None:
+        return found
+    with tempfile.TemporaryDirectory(prefix="course-lesson-") as temporary:
+        copy = copy_of_the_course(Path(temporary), lesson) / lesson.name
+        seconds = run(copy, environment=cut_off(Path(temporary)))
+        record(lesson, seconds, notebook_files.read(copy).cells)
+    return recorded(lesson)
+
+
+def _place(lesson: Path) -> Path:
+    return Path(os.environ[SHARED], f"{lesson.stem}.json")
 
 
 def numbers(cells: list[dict]) -> list[list[str]]:

@@ -5,7 +5,10 @@ they give is kept for ``tests.lesson_runs``. Loaded by the root ``conftest.py``.
 """
 
 import base64
+import collections
+import math
 import os
+import queue
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import zmq
 from nbformat import NotebookNode
 from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile
@@ -24,8 +28,8 @@ from tools import notebook_files
 from tools.run_notebooks import KERNEL_ENVIRONMENT
 
 PICTURES = ("image/png", "image/jpeg")
-OUTPUT_TIMEOUT = 60  # seconds between a cell's end and its last output; nbval's own 5 are too few on a busy machine
 _nbval_setup, _nbval_teardown, _nbval_run = IPyNbFile.setup, IPyNbFile.teardown, IPyNbCell.runtest
+_nbval_message = RunningKernel.get_message
 
 
 def outputs_difference(expected: list[NotebookNode], actual: list[NotebookNode]) -> str | None:
@@ -108,8 +112,11 @@ def _set_up(file: IPyNbFile) -> None:
 
 
 def _run(cell: IPyNbCell) -> None:
-    """Run a cell as nbval does, but with patience on a busy machine, and keep what it gave, unless it failed."""
-    cell.output_timeout = OUTPUT_TIMEOUT
+    """Run a cell as nbval does, but as patient with its last output as with the cell; keep what it gave.
+
+    Between a cell's end and its last output nbval waits 5 seconds, which are too few on a busy machine.
+    """
+    cell.output_timeout = cell.config.option.nbval_cell_timeout
     _nbval_run(cell)
     cell.parent.course_cells.append(NotebookNode(cell.cell, outputs=cell.test_outputs))
 
@@ -127,12 +134,49 @@ def _execute(kernel: RunningKernel, cell_input: str, allow_stdin: bool | None = 
     return kernel.kc.execute(cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False)
 
 
+def _await_reply(kernel: RunningKernel, message_id: str, timeout: float | None = None) -> None:
+    """Wait for a cell's end and read what the cell publishes meanwhile.
+
+    nbval reads nothing until the cell has ended. A kernel keeps only so many messages for a reader who does not come,
+    and then drops the rest without a word, the one that says "idle" among them: nbval waited for it in vain.
+    """
+    shell, published = kernel.kc.shell_channel, kernel.kc.iopub_channel
+    poller = zmq.Poller()
+    for channel in (shell, published):
+        poller.register(channel.socket, zmq.POLLIN)
+    end = math.inf if timeout is None else time.monotonic() + timeout
+    while (left := end - time.monotonic()) > 0:
+        ready = dict(poller.poll(1000 * min(left, 60)))
+        if published.socket in ready:
+            _unread(kernel).append(published.get_msg(timeout=0))
+        if shell.socket in ready:
+            reply = shell.get_msg(timeout=0)
+            if reply["parent_header"].get("msg_id") == message_id:
+                if reply["content"]["status"] == "aborted":
+                    raise RuntimeError("the kernel did not run the cell")
+                return
+    raise queue.Empty
+
+
+def _get_message(kernel: RunningKernel, stream: str, timeout: float | None = None) -> dict:
+    """Return the next message, of those that were read while a cell ran first."""
+    if stream == "iopub" and _unread(kernel):
+        return _unread(kernel).popleft()
+    return _nbval_message(kernel, stream, timeout)
+
+
+def _unread(kernel: RunningKernel) -> collections.deque[dict]:
+    """Return the messages of a kernel that have been read from its socket and not yet been looked at."""
+    return kernel.__dict__.setdefault("course_unread", collections.deque())
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Put the tolerant comparison and the notebooks' own environment in nbval's place."""
     IPyNbCell.compare_outputs = _compare_outputs
     IPyNbFile.setup, IPyNbFile.teardown = _set_up, _tear_down
     IPyNbCell.runtest = _run
     RunningKernel.execute_cell_input = _execute
+    RunningKernel.await_reply, RunningKernel.get_message = _await_reply, _get_message
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -140,8 +184,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = [report for each in terminalreporter.stats.values() for report in each if hasattr(report, "nodeid")]
     if not any(".ipynb" in report.nodeid or "test_notebooks" in report.nodeid for report in reports):
         return
-    terminalreporter.section("notebook outputs that are compared")
-    for path in sorted(notebook_files.FOLDER.glob("*.ipynb")):
+    terminalreporter.section("notebooks: outputs that are compared, and the time of the run")
+    for path in lesson_runs.LESSONS:
         compared, total = compared_share(notebook_files.read(path))
         words = f"{compared:3d} of {total:3d} cells with output ({compared / total:.0%})" if total else "not run yet"
-        terminalreporter.line(f"{path.name:<44} {words}")
+        ran = lesson_runs.recorded(path)
+        terminalreporter.line(f"{path.name:<44} {words}" + (f" {ran.seconds:6.0f} s" if ran else ""))
