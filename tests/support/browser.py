@@ -1,7 +1,7 @@
 """A real Chromium for the tests, confined to this machine.
 
-Also a camera: ``python -m tests.browser NOTEBOOK FOLDER [--dark] [--width 1400] [--no-run]`` opens a copy of a notebook
-in JupyterLab, runs all its cells and saves a picture of every screenful.
+Also a camera: ``python -m tests.support.browser NOTEBOOK FOLDER [--dark] [--width 1400] [--no-run]`` opens a copy of a
+notebook in JupyterLab, runs all its cells and saves a picture of every screenful.
 """
 
 import argparse
@@ -9,12 +9,12 @@ import math
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Route, sync_playwright
 
 from tests.support.course_copy import copy_of_the_course
 from tests.support.lab import command, lab
@@ -24,6 +24,7 @@ ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
 )
+_running: list[Playwright] = []
 
 
 def executable() -> str | None:
@@ -33,11 +34,17 @@ def executable() -> str | None:
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """Start Chromium with an empty profile of its own."""
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=executable(), args=list(ARGUMENTS))
-        yield started
-        started.close()
+    """Start Chromium with an empty profile of its own.
+
+    A thread can have only one Playwright, so what is started while another browser runs belongs to the same one.
+    """
+    with nullcontext(_running[-1]) if _running else sync_playwright() as playwright:
+        _running.append(playwright)
+        try:
+            with playwright.chromium.launch(executable_path=executable(), args=list(ARGUMENTS)) as started:
+                yield started
+        finally:
+            _running.pop()
 
 
 @dataclass
@@ -64,15 +71,13 @@ def visit(
     started: Browser, *, width: int = 1400, height: int = 900, scripts: bool = True, **options
 ) -> Iterator[Visit]:
     """Open an empty page; ``options`` (say ``color_scheme="dark"``) are those of a Playwright context."""
-    context = started.new_context(
-        viewport={"width": width, "height": height}, java_script_enabled=scripts, service_workers="block", **options
-    )
-    opened = Visit(context.new_page())
-    context.route(lambda url: urlsplit(url).scheme in ("http", "https") and not is_local(url), opened.refuse)
-    opened.page.on("console", opened.hear)
-    opened.page.on("pageerror", lambda error: opened.errors.append(str(error)))
-    yield opened
-    context.close()
+    options |= {"viewport": {"width": width, "height": height}, "java_script_enabled": scripts}
+    with started.new_context(service_workers="block", **options) as context:
+        opened = Visit(context.new_page())
+        context.route(lambda url: urlsplit(url).scheme in ("http", "https") and not is_local(url), opened.refuse)
+        opened.page.on("console", opened.hear)
+        opened.page.on("pageerror", lambda error: opened.errors.append(str(error)))
+        yield opened
 
 
 def is_local(url: str) -> bool:

@@ -53,6 +53,14 @@ class Lab:
             timeout=120_000,
         )
 
+    def start_kernel(self, folder: str) -> str:
+        """Start a kernel in ``folder`` that notebooks can share, and return its name."""
+        return _ask(self, "/api/kernels", {"name": "python3", "path": folder})["id"]
+
+    def connect(self, notebook: str, kernel: str) -> None:
+        """Give ``notebook`` that kernel, instead of the one of its own that it would be given when it is opened."""
+        _ask(self, "/api/sessions", {"path": notebook, "name": "", "type": "notebook", "kernel": {"id": kernel}})
+
     def theme(self, page: Page, *, dark: bool) -> None:
         """Switch to JupyterLab's own light or dark theme."""
         command(page, "apputils:change-theme", {"theme": "JupyterLab Dark" if dark else "JupyterLab Light"})
@@ -117,17 +125,22 @@ def _free_port() -> int:
         return listener.getsockname()[1]
 
 
-def _ask(served: Lab, path: str, method: str = "GET") -> None:
+def _ask(served: Lab, path: str, given: dict | None = None) -> dict:
+    """Ask the server for what is at ``path``, or tell it what is ``given``."""
     headers = {"Authorization": f"token {served.token}"}
+    data = None if given is None else json.dumps(given).encode()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    opener.open(urllib.request.Request(served.address + path, headers=headers, method=method), timeout=10).close()
+    request = urllib.request.Request(served.address + path, data, headers)
+    with opener.open(request, timeout=60) as answer:
+        return json.loads(answer.read() or "{}")
 
 
 def _wait_for(served: Lab, process: subprocess.Popen, log: Path) -> None:
     deadline = time.monotonic() + 90
     while True:
         try:
-            return _ask(served, "/api/status")
+            _ask(served, "/api/status")
+            return
         except (urllib.error.URLError, TimeoutError) as error:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()}") from error
@@ -137,7 +150,7 @@ def _wait_for(served: Lab, process: subprocess.Popen, log: Path) -> None:
 def _stop(served: Lab, process: subprocess.Popen) -> None:
     """Ask the server to end, which ends its kernels too; insist only if it does not."""
     try:
-        _ask(served, "/api/shutdown", method="POST")
+        _ask(served, "/api/shutdown", {})
         process.wait(timeout=30)
     except (urllib.error.URLError, TimeoutError, subprocess.TimeoutExpired):
         process.kill()

@@ -6,21 +6,16 @@ from pathlib import Path
 
 import nbformat
 import pytest
-
-pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
 from playwright.sync_api import Locator, Page, expect
 
-from tests.support.browser import browser, visit
-from tests.support.course_copy import copy_of_the_course
-from tests.support.explorer_checks import CONTRAST
-from tests.support.explorer_pages import in_a_browser
-from tests.support.lab import cells, command, lab
-from tests.support.view_checks import NODES
+from tests.support.browser import visit
+from tests.support.explorer_checks import CONTRAST, LIVE, NODES
+from tests.support.explorer_pages import notebook_of
+from tests.support.lab import cells, command
 from tools import notebook_files
 from utils.explorers import delivery
 
-pytestmark = in_a_browser
+pytestmark = pytest.mark.browser
 
 # What runs in the notebook, and here for comparison: weights that depend on every letter, and three ways to fail.
 MODEL = """
@@ -45,11 +40,9 @@ def run(text, sharpness):
         open("gate").read()  # until the test opens the other end
     return text if text == "say it" else AlignmentView(weights_of(text, sharpness), words, words)
 """
-LIVE = (
-    """live(run, text="the cat sat down", choices={"sharpness": [1.0, 3.0]}, examples=["one two", "<b>one</b> two"])"""
-)
+LOOP = 'live(run, text="the cat sat down", choices={"sharpness": [1.0, 3.0]}, examples=["one two", "<b>one</b> two"])'
+PATH = "notebooks/live.ipynb"
 HOSTILE = '<img src=x onerror="window.hacked=1"> </script> <b>bold'
-EXPLORER = '.course-explorer[data-state="live"]'
 # The same measure of contrast, on the nearest background that is painted.
 PAINTED = """((at) => {
     while (getComputedStyle(at).backgroundColor === "rgba(0, 0, 0, 0)") at = at.parentElement;
@@ -59,34 +52,24 @@ BEHIND = CONTRAST.replace('node.closest(".view")', PAINTED)
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    """Serve a notebook of three cells: the model, the live loop, and what ran."""
-    folder = tmp_path_factory.mktemp("live")
-    copy_of_the_course(folder)
-    sources = ('import sys\nsys.path.insert(0, "..")' + MODEL, LIVE, "print(ran)")
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, folder / "notebooks" / "live.ipynb")
-    with lab(folder) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as started:
-        yield started
+def visited(chromium, served, kernel):
+    """Open a notebook of three cells more: the model, the live loop, and what ran."""
+    nbformat.write(notebook_of(MODEL, LOOP, "print(ran)"), served.folder / PATH)
+    served.connect(PATH, kernel)
+    with visit(chromium) as opened:
+        served.open(opened.page, PATH)
+        yield opened
 
 
 @pytest.fixture
-def opened(chromium, served, request):
-    """Open the notebook at the width asked for (``indirect``), run it, and find no error in the end."""
-    with visit(chromium, width=getattr(request, "param", 1400)) as visited:
-        served.open(visited.page, "notebooks/live.ipynb")
-        command(visited.page, "application:toggle-left-area")
-        served.run_all(visited.page)
-        expect(visited.page.locator(EXPLORER)).to_have_count(1)
-        yield visited
-        assert (visited.refused, visited.errors) == ([], [])
+def page(visited, served):
+    """Run the notebook from the top, as if it had just been opened, and find no error in the end."""
+    visited.page.evaluate("() => jupyterapp.shell.collapseLeft()")
+    command(visited.page, "notebook:clear-all-cell-outputs")
+    served.run_all(visited.page)
+    expect(visited.page.locator(LIVE)).to_have_count(1)
+    yield visited.page
+    assert (visited.refused, visited.errors) == ([], [])
 
 
 def field(page: Page) -> Locator:
@@ -113,7 +96,7 @@ def assert_shows(page: Page, text: str, sharpness: float = 1.0) -> None:
     exec(MODEL, names)
     expected = names["weights_of"](text, sharpness)
     payload = re.search('data-payload="([^"]*)"', names["AlignmentView"](expected, text.split(), text.split()).html)[1]
-    root = page.locator(f'{EXPLORER}[data-payload="{payload}"]')
+    root = page.locator(f'{LIVE}[data-payload="{payload}"]')
     expect(root).to_have_count(1)
     expect(page.locator(".course-explorer")).to_have_count(1)
     words = [delivery.visible(word) for word in text.split()]
@@ -127,18 +110,17 @@ def assert_shows(page: Page, text: str, sharpness: float = 1.0) -> None:
 
 def ran(page: Page) -> list:
     """Run the notebook's last cell and return what the model was given so far."""
-    page.evaluate("() => { jupyterapp.shell.currentWidget.content.activeCellIndex = 2; }")
-    before = cells(page)[2]["execution_count"]
+    page.evaluate("() => { jupyterapp.shell.currentWidget.content.activeCellIndex = 3; }")
+    before = cells(page)[3]["execution_count"]
     command(page, "notebook:run-cell")
     page.wait_for_function(
-        "(before) => jupyterapp.shell.currentWidget.content.model.cells.get(2).executionCount > before", arg=before
+        "(before) => jupyterapp.shell.currentWidget.content.model.cells.get(3).executionCount > before", arg=before
     )
     ready(page)
-    return eval(cells(page)[2]["outputs"][0]["text"])
+    return eval(cells(page)[3]["outputs"][0]["text"])
 
 
-def test_reader_types_chooses_and_presses(opened):
-    page = opened.page
+def test_reader_types_chooses_and_presses(page):
     assert_shows(page, "the cat sat down")
     type_in(page, "another sentence")
     assert_shows(page, "another sentence")
@@ -163,8 +145,7 @@ def test_reader_types_chooses_and_presses(opened):
     assert ran(page) == [*told, ("typed and not entered", 3.0), *between, *between, ("say it", 3.0)]
 
 
-def test_html_is_text_and_failures_are_sentences(opened):
-    page = opened.page
+def test_html_is_text_and_failures_are_sentences(page):
     type_in(page, HOSTILE)
     assert_shows(page, HOSTILE)
     type_in(page, f"one two three four five six {HOSTILE}")
@@ -188,8 +169,7 @@ def test_html_is_text_and_failures_are_sentences(opened):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
-def test_while_the_model_runs_the_button_says_so_and_the_last_picture_stays(opened, served):
-    page = opened.page
+def test_while_the_model_runs_the_button_says_so_and_the_last_picture_stays(page, served):
     gate = served.folder / "notebooks" / "gate"
     os.mkfifo(gate)
     page.get_by_role("combobox", name="sharpness").select_option("3.0")
@@ -207,8 +187,7 @@ def test_while_the_model_runs_the_button_says_so_and_the_last_picture_stays(open
     assert ran(page)[2:] == [("a slow one", 3.0)]
 
 
-def test_many_runs_leave_one_explorer_and_a_lean_page(opened):
-    page = opened.page
+def test_many_runs_leave_one_explorer_and_a_lean_page(page):
     inspector = page.context.new_cdp_session(page)
     inspector.send("Performance.enable")
 
@@ -225,45 +204,44 @@ def test_many_runs_leave_one_explorer_and_a_lean_page(opened):
         return kept()
 
     before, after = run(range(5)), run(range(5, 20))
-    one = page.locator(EXPLORER).evaluate(NODES)
+    one = page.locator(LIVE).evaluate(NODES)
     assert after - before < 5 * one  # fifteen more would be kept; one or two may still wait to be collected
 
 
-def test_saved_notebook_keeps_no_view_and_a_reloaded_page_goes_on(opened, served):
-    page = opened.page
+def test_saved_notebook_keeps_no_view_and_a_reloaded_page_goes_on(page, served):
     type_in(page, "before the page is reloaded")
     assert_shows(page, "before the page is reloaded")
     command(page, "docmanager:save")
     expect(page.locator(".jp-mod-dirty")).to_have_count(0)
-    saved = nbformat.read(served.folder / "notebooks" / "live.ipynb", as_version=4)
+    saved = nbformat.read(served.folder / PATH, as_version=4)
     notebook_files.tidy(saved)
-    assert saved.cells[1].outputs == []
-    served.open(page, "notebooks/live.ipynb")
+    assert saved.cells[2].outputs == []
+    served.open(page, PATH)
     assert_shows(page, "before the page is reloaded")
     type_in(page, "after it")
     assert_shows(page, "after it")
 
 
-@pytest.mark.parametrize("opened", [400, 1000], indirect=True)
-def test_legible_in_light_and_dark_narrow_and_wide(opened, served, tmp_path):
-    page = opened.page
+def test_legible_in_light_and_dark_narrow_and_wide(page, served, tmp_path):
     folder = Path(os.environ.get("COURSE_SCREENSHOTS") or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
     type_in(page, "one two three four five six seven eight nine ten")
     alert = page.get_by_role("alert")
     expect(alert).to_be_visible()
     ready(page)
-    width = page.viewport_size["width"]
-    area = page.locator(".course-live").bounding_box()
-    for dark in (False, True):
-        served.theme(page, dark=dark)
-        expect(page.locator("#jupyterlab-splash")).to_have_count(0)
-        for part in (alert, field(page), button(page), page.get_by_text("Examples", exact=True)):
-            box = part.bounding_box()
-            assert box["x"] >= area["x"], part
-            assert box["x"] + box["width"] <= area["x"] + area["width"] <= width, part
-            paper, contrast = part.evaluate(BEHIND)
-            assert (paper < 0.25) == dark, part
-            assert contrast > 4.5, (part, contrast)
-        assert float(field(page).evaluate("(node) => parseFloat(getComputedStyle(node).fontSize)")) >= 14
-        page.screenshot(path=folder / f"live-{'dark' if dark else 'light'}-{width}.png")
+    for width in (400, 1000):
+        page.set_viewport_size({"width": width, "height": 900})
+        for dark in (True, False):
+            served.theme(page, dark=dark)
+            expect(page.locator("#jupyterlab-splash")).to_have_count(0)
+            area = page.locator(".course-live").bounding_box()
+            for part in (alert, field(page), button(page), page.get_by_text("Examples", exact=True)):
+                box = part.bounding_box()
+                assert box["x"] >= area["x"], part
+                assert box["x"] + box["width"] <= area["x"] + area["width"] <= width, part
+                paper, contrast = part.evaluate(BEHIND)
+                assert (paper < 0.25) == dark, part
+                assert contrast > 4.5, (part, contrast)
+            assert field(page).evaluate("(node) => parseFloat(getComputedStyle(node).fontSize)") >= 14
+            page.screenshot(path=folder / f"live-{'dark' if dark else 'light'}-{width}.png")
+    page.set_viewport_size({"width": 1400, "height": 900})
