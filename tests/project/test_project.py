@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests.support import browser
 from utils.course import ROOT
 from utils.lessons import LESSONS
 
@@ -151,6 +154,7 @@ def test_conda_and_pip_have_the_same_pins():
 def test_what_is_imported_is_pinned():
     names = {"sklearn": "scikit-learn", "rouge_score": "rouge-score", "PIL": "pillow", "IPython": "ipykernel"}
     names |= {"traitlets": "ipykernel", "jupyter_client": "ipykernel", "httpx": "huggingface_hub"}
+    names |= {"xdist": "pytest-xdist", "zmq": "ipykernel"}
     pinned = {line.split("==")[0] for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines()}
     own = {"utils", "tests", "tools", "benchmarks"}
     missing = set()
@@ -228,3 +232,13 @@ def test_ci_fails_without_a_browser(tmp_path):
     assert finished.returncode == 1
     assert "CI needs Chromium or Chrome" in finished.stderr
     assert "make" not in finished.stderr
+
+
+def test_a_missing_browser_is_a_failure_on_ci_and_a_skip_elsewhere(monkeypatch):
+    monkeypatch.setattr(browser, "executable", lambda: None)
+    for ci, outcome in (("true", pytest.fail.Exception), ("", pytest.skip.Exception)):
+        monkeypatch.setenv("CI", ci)
+        with pytest.raises(outcome, match="no browser on this machine"):
+            browser.end_without_one()
+    monkeypatch.setattr(browser, "executable", lambda: "/bin/chromium")
+    browser.end_without_one()
