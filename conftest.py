@@ -6,7 +6,9 @@ import tempfile
 import pytest
 from hypothesis import settings
 
-from tests.support import lesson_runs
+pytest.register_assert_rewrite("tests.support")  # before it is imported: a bare assert there says what differs, too
+
+from tests.support import lesson_runs  # noqa: E402
 
 pytest_plugins = ["tests.support.nbval_tolerance", "tests.support.scheduling"]
 # No deadline, since a busy machine would miss it, and always the same examples, so that no failure is chance. To look

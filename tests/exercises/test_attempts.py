@@ -7,22 +7,16 @@ import pytest
 import torch
 from torch import nn
 
-from tests.support.sample_exercise import attention_weights, from_cell, message, solution
-from utils.exercises import (
-    exercise,
-    expect_shape,
-)
+from tests.support.sample_exercise import attention_weights, from_cell, message, solution, stub
+from utils.exercises import exercise, expect_shape
 from utils.exercises.harness import judge
 
 
-def test_right_answer_reads_as_one_line():
-    result = judge(attention_weights, solution)
-    assert (result.passed, result.attempted) == (True, True)
-    assert repr(result) == "✓ attention_weights: well done. Every query shares out exactly 1."
-
-
-def raises_your_turn(scores):
-    raise NotImplementedError("your turn")
+def test_right_answer_reads_as_one_line_with_a_gradient_or_without():
+    for answer in (solution, lambda scores: scores.softmax(-1).requires_grad_()):
+        result = judge(attention_weights, answer)
+        assert (result.passed, result.attempted) == (True, True)
+        assert repr(result) == "✓ attention_weights: well done. Every query shares out exactly 1."
 
 
 def ellipsis(scores): ...
@@ -45,15 +39,14 @@ def half_done(scores):
     raise NotImplementedError
 
 
-@pytest.mark.parametrize(
-    "stub", [raises_your_turn, ellipsis, docstring_only, returns_none, passes, half_done, lambda scores: ...]
-)
-def test_untouched_stub_is_not_attempted(stub):
-    result = judge(attention_weights, stub)
-    assert (result.passed, result.attempted) == (False, False)
-    assert repr(result) == (
-        "○ attention_weights: not attempted yet. Replace the body of the function and run this cell again."
-    )
+def test_untouched_stub_is_not_attempted(subtests):
+    for untouched in (stub, ellipsis, docstring_only, returns_none, passes, half_done, lambda scores: ...):
+        with subtests.test(untouched.__name__):
+            result = judge(attention_weights, untouched)
+            assert (result.passed, result.attempted) == (False, False)
+            assert repr(result) == (
+                "○ attention_weights: not attempted yet. Replace the body of the function and run this cell again."
+            )
 
 
 def test_stub_of_a_class_is_not_attempted():
@@ -62,16 +55,13 @@ def test_stub_of_a_class_is_not_attempted():
         made = attempt(3)
         expect_shape(attempt.call(made, torch.zeros(2, 3)), (2, 3))
 
-    class Stub(nn.Module):
-        def __init__(self, size):
-            super().__init__()
-
-        def forward(self, x):
-            raise NotImplementedError("your turn")
-
     class NoForward(nn.Module):
         def __init__(self, size):
             super().__init__()
+
+    class Stub(NoForward):
+        def forward(self, x):
+            raise NotImplementedError("your turn")
 
     assert not judge(layer, Stub).attempted
     assert 'missing the required "forward"' in message(NoForward, layer)
@@ -84,17 +74,6 @@ def test_an_earlier_exercise_that_is_still_a_stub_is_named():
     result = judge(attention_weights, lambda scores: earlier(scores))
     assert not result.attempted
     assert "it needs `scale`, which is still to be written" in result.message
-
-
-def test_not_implemented_by_torch_is_an_error_and_not_a_stub():
-    assert "raised NotImplementedError" in message(lambda scores: torch.empty(2, device="meta").cpu())
-
-
-def test_none_after_real_work_is_a_forgotten_return():
-    def forgets(scores):
-        scores.softmax(-1)
-
-    assert message(forgets) == "the weights is None: end your function with a return statement."
 
 
 def test_an_error_names_its_line(monkeypatch):
@@ -113,65 +92,71 @@ def test_an_error_inside_torch_names_the_learners_line_and_stays_one_sentence():
     assert "\n" not in said
 
 
-def test_a_long_error_is_cut():
-    def shouts(scores):
-        raise ValueError("a" * 5000 + "\nmore")
+def forgets(scores):
+    scores.softmax(-1)
 
+
+def shouts(scores):
+    raise ValueError("a" * 5000 + "\nmore")
+
+
+def recurses(scores):
+    return recurses(scores)
+
+
+def leaves(scores):
+    sys.exit(1)
+
+
+def asserts(scores):
+    raise AssertionError
+
+
+def interrupted(scores):
+    raise KeyboardInterrupt
+
+
+def test_none_after_real_work_is_a_forgotten_return():
+    assert message(forgets) == "the weights is None: end your function with a return statement."
+
+
+def test_a_long_error_is_cut_and_an_interrupt_is_not_swallowed():
     assert len(message(shouts)) < 500
-
-
-def test_other_ways_to_fail():
-    def recurses(scores):
-        return recurses(scores)
-
-    def leaves(scores):
-        sys.exit(1)
-
-    def asserts(scores):
-        raise AssertionError
-
-    assert "calls itself without end" in message(recurses)
-    assert "leave out exit()" in message(leaves)
-    assert "raised AssertionError (line" in message(asserts)
-    assert "raised TypeError" in message(lambda scores: len(3))
-    assert "yours takes (self, dim, sizes)" in message(torch.Tensor.unflatten)
-
-
-def test_an_interrupt_is_not_swallowed():
-    def interrupted(scores):
-        raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
         judge(attention_weights, interrupted)
 
 
-@pytest.mark.parametrize(
-    ("function", "words"),
-    [
-        (lambda: None, "calls your function as f(…) and yours takes (): keep its first line"),
-        (lambda a, b: a, "yours takes (a, b)"),
-        (torch.zeros(2), "got a tensor of shape (2,): write check.attention_weights(attention_weights)"),
-        ("attention_weights", "got the str 'attention_weights'"),
-        (None, "give the check your function, without calling it"),
-        (lambda scores: scores.softmax(-1).numpy(), "is a NumPy array: stay in PyTorch"),
-        (lambda scores: scores.softmax(-1).tolist(), "is a list of 2 items, not a tensor"),
-        (lambda scores: 0.5, "is the float 0.5, not a tensor"),
-        (lambda scores: {1: scores}, "should be a tensor and is a dict of 1 item"),
-        (lambda scores: scores.softmax(-1).double(), "should have dtype torch.float32 and has torch.float64"),
-        (lambda scores: scores.softmax(-1) * float("nan"), "NaN in 24 of 24 places"),
-        (lambda scores: scores.softmax(-1).mT, "(batch, query, key) = (2, 3, 4) and has (2, 4, 3); the axes are in"),
-        (lambda scores: scores.softmax(-1).unsqueeze(1), "an axis of size 1 is left over"),
-        (lambda scores: scores.softmax(-1)[0], "and has (3, 4)."),
-        (lambda scores: -scores.softmax(-1), "every value has the wrong sign"),
-        (lambda scores: 2 * scores.softmax(-1), "every value is 2 times what it should be"),
-        (lambda scores: scores.softmax(-1) - 3, "every value is 3 too small"),
-        (
-            lambda scores: scores.sigmoid(),
-            "right shape, wrong values for the weights: 24 of 24 values are off; at [",
-        ),
-        (lambda scores: scores.softmax(1), "over the query axis: softmax the last one."),
-        (lambda scores: scores.exp(), "the weights do not sum to 1: divide by their sum."),
-    ],
-)
-def test_each_wrong_answer_has_its_words(function, words):
-    assert words in message(function)
+WORDS = [
+    (recurses, "calls itself without end"),
+    (leaves, "leave out exit()"),
+    (asserts, "raised AssertionError (line"),
+    (lambda scores: torch.empty(2, device="meta").cpu(), "raised NotImplementedError"),  # by torch: this is no stub
+    (lambda scores: len(3), "raised TypeError"),
+    (torch.Tensor.unflatten, "yours takes (self, dim, sizes)"),
+    (lambda: None, "calls your function as f(…) and yours takes (): keep its first line"),
+    (lambda a, b: a, "yours takes (a, b)"),
+    (torch.zeros(2), "got a tensor of shape (2,): write check.attention_weights(attention_weights)"),
+    ("attention_weights", "got the str 'attention_weights'"),
+    (None, "give the check your function, without calling it"),
+    (lambda scores: scores.softmax(-1).numpy(), "is a NumPy array: stay in PyTorch"),
+    (lambda scores: scores.softmax(-1).tolist(), "is a list of 2 items, not a tensor"),
+    (lambda scores: 0.5, "is the float 0.5, not a tensor"),
+    (lambda scores: {1: scores}, "should be a tensor and is a dict of 1 item"),
+    (lambda scores: scores.softmax(-1).double(), "should have dtype torch.float32 and has torch.float64"),
+    (lambda scores: scores.softmax(-1) * float("nan"), "NaN in 24 of 24 places"),
+    (lambda scores: scores.softmax(-1).mT, "(batch, query, key) = (2, 3, 4) and has (2, 4, 3); the axes are in"),
+    (lambda scores: scores.softmax(-1).unsqueeze(1), "an axis of size 1 is left over"),
+    (lambda scores: scores.softmax(-1)[0], "and has (3, 4)."),
+    (lambda scores: -scores.softmax(-1), "every value has the wrong sign"),
+    (lambda scores: 2 * scores.softmax(-1), "every value is 2 times what it should be"),
+    (lambda scores: scores.softmax(-1) - 3, "every value is 3 too small"),
+    (lambda scores: scores.sigmoid(), "right shape, wrong values for the weights: 24 of 24 values are off; at ["),
+    (lambda scores: scores.softmax(1), "over the query axis: softmax the last one."),
+    (lambda scores: scores.exp(), "the weights do not sum to 1: divide by their sum."),
+]
+
+
+def test_each_wrong_answer_has_its_words(subtests):
+    for function, words in WORDS:
+        with subtests.test(words):
+            assert words in message(function)

@@ -2,7 +2,6 @@
 
 from types import SimpleNamespace
 
-import nbformat
 import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -43,14 +42,9 @@ def notebook(text="Attention weights, difficulty 2 of 5, about 10 minutes", stub
     )
 
 
-@pytest.fixture
-def quiet_check(monkeypatch):
+def test_contract_accepts_a_good_exercise(monkeypatch):
     monkeypatch.setattr(contract, "check", SimpleNamespace(attention_weights=Checker(attention_weights)))
-
-
-def test_contract_accepts_a_good_exercise(quiet_check, tmp_path):
-    nbformat.write(notebook(), tmp_path / "sample.ipynb")
-    cells = contract.Cells(nbformat.read(tmp_path / "sample.ipynb", as_version=4), attention_weights)
+    cells = contract.Cells(notebook(), attention_weights)
     contract.check_cells(cells)
     right = cells.function(cells.solution, "attention_weights_solution", SimpleNamespace())
     contract.check_solution(attention_weights, right)
@@ -60,40 +54,32 @@ def test_contract_accepts_a_good_exercise(quiet_check, tmp_path):
     contract.check_wrong_answers(attention_weights, wrong)
 
 
-@pytest.mark.parametrize(
-    "broken",
-    [
-        notebook(text="Attention weights, about 10 minutes"),
-        notebook(text="Attention weights, difficulty 2 of 5"),
-        notebook(text="difficulty 2 of 5, about 10 minutes"),
-        notebook(hints="<details>one</details>"),
-        notebook(folded=False),
-        notebook(stub=STUB.replace("check.attention_weights(attention_weights)", "x = 1")),
-    ],
-)
-def test_contract_rejects_broken_cells(broken):
-    with pytest.raises(AssertionError):
-        contract.check_cells(contract.Cells(broken, attention_weights))
+CHECK = "check.attention_weights(attention_weights)"
+BROKEN = {
+    "must contain 'difficulty 2 of 5'": {"text": "Attention weights, about 10 minutes"},
+    "must contain 'about 10 minute'": {"text": "Attention weights, difficulty 2 of 5"},
+    "must contain 'Attention weights'": {"text": "difficulty 2 of 5, about 10 minutes"},
+    "needs three hints": {"hints": "<details>one</details>"},
+    "is to be folded": {"folded": False},
+    "must end with check.attention_weights": {"stub": STUB.replace(CHECK, "x = 1")},
+    "0 cells tagged exercise define attention_weights": {"stub": "def other():\n    pass"},
+}
+POOR = {
+    "passes": [(solution, "")],
+    "is not in": [(lambda s: s.softmax(1), "no such words")],
+    "names 1 misconceptions": [(lambda s: s.softmax(1), "query")],
+    "are told the same": [(lambda s: s.softmax(1), "query"), (lambda s: s.softmax(1), "axis")],
+    "not attempted": [(stub, "")],
+}
 
 
-def test_contract_rejects_a_missing_cell():
-    with pytest.raises(AssertionError, match="0 cells tagged exercise define attention_weights"):
-        contract.Cells(notebook(stub="def other():\n    pass"), attention_weights)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        ([(solution, "")], "passes"),
-        ([(lambda s: s.softmax(1), "no such words")], "is not in"),
-        ([(lambda s: s.softmax(1), "query")], "names 1 misconceptions"),
-        ([(lambda s: s.softmax(1), "query"), (lambda s: s.softmax(1), "axis")], "are told the same"),
-        ([(stub, "")], "not attempted"),
-    ],
-)
-def test_contract_rejects_poor_wrong_answers(wrong, words):
-    with pytest.raises(AssertionError, match=words):
-        contract.check_wrong_answers(attention_weights, wrong)
+def test_contract_rejects_broken_cells_and_poor_wrong_answers(subtests):
+    for words, changes in BROKEN.items():
+        with subtests.test(words), pytest.raises(AssertionError, match=words):
+            contract.check_cells(contract.Cells(notebook(**changes), attention_weights))
+    for words, wrong in POOR.items():
+        with subtests.test(words), pytest.raises(AssertionError, match=words):
+            contract.check_wrong_answers(attention_weights, wrong)
 
 
 def test_contract_rejects_bad_solutions_stubs_and_lax_checks():
@@ -124,21 +110,19 @@ def test_exercise_holds_its_contract(lesson, each):
     contract.check_hostile_answers(each, right)
 
 
-@pytest.mark.parametrize("lesson", LESSONS)
-def test_lesson_has_its_exercises(lesson):
-    exercises = registry.exercises_of(lesson)
-    assert len(exercises) >= 3
-    assert all(each.lesson == lesson for each in exercises)
-    assert set(contract.wrong_answers(lesson)) == {each.name for each in exercises}
-
-
-@pytest.mark.parametrize("lesson", LESSONS)
-def test_quiz_cannot_be_passed_with_one_letter(lesson):
-    questions = quiz.questions_of(lesson)
-    right = {letter for question in questions for letter, option in question.choices().items() if option.correct}
-    assert len(questions) >= 3
-    assert len(right) > 1
+def test_every_lesson_has_exercises_and_a_quiz_that_one_letter_does_not_pass(subtests):
+    for lesson in LESSONS:
+        with subtests.test(lesson=lesson):
+            exercises, questions = registry.exercises_of(lesson), quiz.questions_of(lesson)
+            assert len(exercises) >= 3
+            assert {each.lesson for each in exercises} == {lesson}
+            assert set(contract.wrong_answers(lesson)) == {each.name for each in exercises}
+            assert len(questions) >= 3
+            choices = [choice for question in questions for choice in question.choices().items()]
+            assert len({letter for letter, option in choices if option.correct}) > 1
 
 
 def test_every_name_is_used_once():
-    contract.check_names_are_unique()
+    """Two lessons must not use the same name: ``check.name`` could mean only one of them."""
+    names = [exercise.name for exercise in registry.all_exercises()]
+    assert sorted(name for name in names if names.count(name) > 1) == []

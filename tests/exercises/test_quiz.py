@@ -38,8 +38,9 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "data"
 
 
-def test_page_holds_every_option_folded_with_its_feedback():
-    page = Page(quiz.show(1)._repr_html_())
+def test_page_holds_every_option_folded_with_its_feedback_and_needs_no_trust():
+    html = quiz.show(1)._repr_html_()
+    page = Page(html)
     tags = [tag for tag, _ in page.seen]
     assert not page.open
     assert tags.count("details") == tags.count("summary") == 7
@@ -47,13 +48,9 @@ def test_page_holds_every_option_folded_with_its_feedback():
     assert page.text.count("Not quite. ") == 5
     assert "The <last> oneRight. Minus one counts from the end." in page.text
     assert "if $n < m$ & all" in page.text
-    assert "<code>softmax(-1)</code>" in quiz.show(1)._repr_html_()
-
-
-def test_page_needs_no_trust_and_no_colours():
-    page = Page(quiz.show(1)._repr_html_())
-    assert {tag for tag, _ in page.seen} == {"ol", "li", "p", "details", "summary", "code"}
-    assert {tuple(attributes.items()) for _, attributes in page.seen} == {(), (("type", "A"),)}
+    assert "<code>softmax(-1)</code>" in html
+    assert set(tags) == {"ol", "li", "p", "details", "summary", "code"}
+    assert {tuple(attributes.items()) for _, attributes in page.seen} == {(), (("type", "A"),)}, "no colours"
 
 
 def test_plain_text_asks_without_giving_away():
@@ -66,7 +63,9 @@ def test_plain_text_asks_without_giving_away():
     )
 
 
-def test_right_answers_finish_the_quiz(folder):
+def test_right_answers_finish_the_quiz_unless_asked_not_to(folder):
+    assert quiz.answer(1, record=False, q1="a", q2="b").lines[-1] == "All 2 right: well done."
+    assert not folder.exists()
     result = quiz.answer(1, q1=" a ", q2="B")
     assert result.passed
     assert repr(result) == (
@@ -75,32 +74,18 @@ def test_right_answers_finish_the_quiz(folder):
     assert json.loads((folder / "progress.json").read_text())["quizzes"]["1"]["answers"] == {"q1": "A", "q2": "B"}
 
 
-def test_wrong_and_missing_answers_are_said_and_not_recorded(folder):
+def test_other_answers_are_said_and_not_recorded(folder):
     result = quiz.answer(1, q1="b")
     assert (result.passed, result.attempted) == (False, True)
     assert repr(result) == "✗ q1. Not quite. That is `0`, not `-1`.\n○ q2. Not answered yet.\n0 of 2 right."
     untouched = quiz.answer(1, q1="?", q2="?")
     assert (untouched.passed, untouched.attempted) == (False, False)
-    assert not folder.exists()
-
-
-def test_nothing_is_recorded_when_asked_not_to(folder):
-    result = quiz.answer(1, record=False, q1="a", q2="b")
-    assert result.passed
-    assert result.lines[-1] == "All 2 right: well done."
-    assert not folder.exists()
-
-
-@pytest.mark.parametrize("given", ["d", "ab", 1, ["a"], True, "ä"])
-def test_what_is_no_option_is_a_plain_sentence(given):
-    line = quiz.answer(1, q1=given, q2="b").lines[0]
-    assert line == f"✗ q1. {given!r} is not one of the options: choose A, B or C."
-
-
-def test_an_answer_too_many_is_said(folder):
-    result = quiz.answer(1, q1="a", q2="b", q3="a")
-    assert "✗ q3. This quiz has q1 to q2 only." in result.lines
-    assert not result.passed
+    too_many = quiz.answer(1, q1="a", q2="b", q3="a")
+    assert "✗ q3. This quiz has q1 to q2 only." in too_many.lines
+    assert not too_many.passed
+    for given in ("d", "ab", 1, ["a"], True, "ä"):
+        line = quiz.answer(1, q1=given, q2="b").lines[0]
+        assert line == f"✗ q1. {given!r} is not one of the options: choose A, B or C."
     assert not folder.exists()
 
 
@@ -120,17 +105,14 @@ def test_a_lesson_without_a_quiz_is_said():
 RIGHT, WRONG, OTHER = Option("a", "Yes.", correct=True), Option("b", "No."), Option("c", "No.")
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
+def test_a_question_with_odd_options_is_refused(subtests):
+    for options, words in (
         ((RIGHT, WRONG), "has 2 options: give it 3 or 4"),
         ((RIGHT, WRONG, OTHER, Option("d", "No."), Option("e", "No.")), "has 5 options"),
         ((Option("a", "No."), WRONG, OTHER), "has 0 correct options: mark exactly one"),
         ((RIGHT, Option("b", "Yes.", correct=True), OTHER), "has 2 correct options"),
         ((RIGHT, WRONG, Option("c", " ")), "without feedback: write both"),
         ((RIGHT, WRONG, WRONG), "the same option twice"),
-    ],
-)
-def test_a_question_with_odd_options_is_refused(options, words):
-    with pytest.raises(ValueError, match=words):
-        Question("Why?", options)
+    ):
+        with subtests.test(words), pytest.raises(ValueError, match=words):
+            Question("Why?", options)

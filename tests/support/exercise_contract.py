@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from torch import nn
 
 from utils.course import ROOT
-from utils.exercises import check, registry
+from utils.exercises import check
 from utils.exercises.harness import judge
 from utils.exercises.registry import Exercise
 
@@ -98,8 +98,11 @@ def check_cells(cells: Cells) -> None:
     for words in (exercise.title, f"difficulty {exercise.difficulty} of 5", f"about {exercise.minutes} minute"):
         assert words in text, f"the text before the stub of {exercise.name} must contain {words!r}"
     name = exercise.name
-    assert cells.last_line(cells.stub) == f"check.{name}({name})"
-    assert cells.last_line(cells.solution) == f"check.{name}({name}_solution, record=False)"
+    for place, call in (
+        (cells.stub, f"check.{name}({name})"),
+        (cells.solution, f"check.{name}({name}_solution, record=False)"),
+    ):
+        assert cells.last_line(place) == call, f"the cell must end with {call}"
     assert cells.stub < cells.solution, f"{name}: the stub comes before the solution"
     assert cells.hints().count("<details>") >= 3, f"{name} needs three hints between stub and solution"
     folded = cells.cells[cells.solution].metadata.get("jupyter", {}).get("source_hidden")
@@ -113,8 +116,9 @@ def check_solution(exercise: Exercise, solution: Callable) -> None:
     torch.manual_seed(5), random.seed(5), np.random.seed(5)
     first, second = judge(exercise, solution), judge(exercise, solution)
     assert first.passed, first.message
-    assert first == second
-    assert (torch.rand(1).item(), random.random(), np.random.rand()) == expected
+    assert first == second, f"{first.message} and then {second.message}"
+    found = (torch.rand(1).item(), random.random(), np.random.rand())
+    assert found == expected, f"{exercise.name} changes the reader's random numbers"
 
 
 def check_stub(exercise: Exercise, stub: Callable) -> None:
@@ -200,9 +204,3 @@ def check_in_place(exercise: Exercise, solution: Callable) -> None:
 
     result = judge(exercise, spoils)
     assert not spoiled or "in place" in result.message, result.message
-
-
-def check_names_are_unique() -> None:
-    """Two lessons must not use the same name: ``check.name`` could mean only one of them."""
-    names = [exercise.name for exercise in registry.all_exercises()]
-    assert len(set(names)) == len(names), sorted(name for name in names if names.count(name) > 1)

