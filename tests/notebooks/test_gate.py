@@ -14,10 +14,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image, ImageOps
 
-from tests.support import home_definitions, notebook_rules
 from tests.support.lesson_runs import CONNECT
 from tests.support.planted_faults import FAULTS, LESSON, code, lesson, long_code, tagged, writes
-from tools import notebook_files
+from tools import home_definitions, notebook_files, notebook_rules
 from tools.run_notebooks import run
 
 ROOT = home_definitions.UTILS.parent

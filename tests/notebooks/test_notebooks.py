@@ -1,17 +1,13 @@
 """Every committed notebook as a document, and all of them together."""
 
-import pytest
-
-from tests.support import home_definitions, notebook_rules
-from tools import notebook_files
+from tools import check_lessons, notebook_files
 from utils.lessons import LESSONS
 
 NOTEBOOKS = sorted(notebook_files.FOLDER.glob("*.ipynb"))
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_is_in_order(path):
-    found = notebook_rules.problems(notebook_files.read(path), path.name)
+def test_notebooks_are_in_order_and_each_definition_has_one_home():
+    found = check_lessons.faults(NOTEBOOKS)
     assert not found, "\n".join(["", *found])
 
 
@@ -19,13 +15,10 @@ def test_only_the_courses_notebooks_lie_in_the_folder():
     assert {path.name for path in NOTEBOOKS} <= {lesson.file for lesson in LESSONS}
 
 
-def test_each_definition_has_one_home():
-    notebooks = {path.name: notebook_files.read(path) for path in NOTEBOOKS}
-    assert list(home_definitions.repeated(notebooks)) == []
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_file_is_as_the_tools_would_write_it(path, tmp_path):
-    copy = tmp_path / path.name
-    notebook_files.write(notebook_files.read(path), copy)
-    assert copy.read_text("utf-8") == path.read_text("utf-8")
+def test_files_are_as_the_tools_would_write_them(tmp_path):
+    other = []
+    for path in NOTEBOOKS:
+        notebook_files.write(notebook_files.read(path), tmp_path / path.name)
+        if (tmp_path / path.name).read_text("utf-8") != path.read_text("utf-8"):
+            other.append(path.name)
+    assert other == [], "save them with tools.run_notebooks"

@@ -7,8 +7,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tests.support import notebook_rules
-from tools import new_lesson, notebook_files, run_notebooks, stamp
+from tools import check_lessons, new_lesson, notebook_files, notebook_rules, run_notebooks, stamp
 from utils.lessons import LESSONS
 
 LESSON = LESSONS[3]
@@ -136,11 +135,22 @@ def test_a_new_lesson_lacks_nothing_but_its_run(tmp_path):
     }
 
 
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.file)
-def test_every_lesson_can_be_started(lesson):
-    notebook = new_lesson.empty_lesson(lesson)
-    nbformat.validate(notebook)
-    assert notebook.cells[0].source.startswith(f"# Lesson {lesson.number} · {lesson.title}\n")
+def test_every_lesson_can_be_started():
+    for lesson in LESSONS:
+        notebook = new_lesson.empty_lesson(lesson)
+        nbformat.validate(notebook)
+        assert notebook.cells[0].source.startswith(f"# Lesson {lesson.number} · {lesson.title}\n")
+
+
+def test_check_says_what_a_lesson_lacks(tmp_path, capsys):
+    path = tmp_path / LESSON.file
+    notebook_files.write(new_lesson.empty_lesson(LESSON), path)
+    assert check_lessons.main([str(path)]) == 1
+    assert f"{LESSON.file}: cell 3 was never run." in capsys.readouterr().err.splitlines()
+    assert check_lessons.main([str(tmp_path / "none.ipynb")]) == 1
+    assert "none.ipynb" in capsys.readouterr().err
+    assert check_lessons.main([]) == 0
+    assert capsys.readouterr().out.endswith(" in order\n")
 
 
 @pytest.mark.parametrize("existing", [f"notebooks/{LESSON.file}", "tests/exercises/wrong_answers/lesson_04.py"])

@@ -23,8 +23,8 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 
 from tests.support import lesson_runs
 from tests.support.comparison import html_difference, picture_difference, text_difference
-from tests.support.notebook_rules import compared_share
 from tools import notebook_files
+from tools.notebook_rules import compared_share
 from tools.run_notebooks import KERNEL_ENVIRONMENT
 
 PICTURES = ("image/png", "image/jpeg")

@@ -13,8 +13,8 @@ from html.parser import HTMLParser
 
 from nbformat import NotebookNode
 
-from tests.support import home_definitions, lesson_rules
-from tests.support.lesson_rules import Cell, is_ignored, tags_of
+from tools import home_definitions, lesson_rules
+from tools.lesson_rules import Cell, is_ignored, tags_of
 from tools.lesson_template import LAUNCH_TAG, SETUP_TAGS, launch_links, lesson_of, setup_cell
 
 LARGEST = 1_500_000  # bytes of a notebook file
