@@ -146,7 +146,7 @@ def test_check_says_what_a_lesson_lacks(tmp_path, capsys):
     path = tmp_path / LESSON.file
     notebook_files.write(new_lesson.empty_lesson(LESSON), path)
     assert check_lessons.main([str(path)]) == 1
-    assert f"{LESSON.file}: cell 3 was never run." in capsys.readouterr().err.splitlines()
+    assert f"{LESSON.file}: cell 5 was never run." in capsys.readouterr().err.splitlines()
     assert check_lessons.main([str(tmp_path / "none.ipynb")]) == 1
     assert "none.ipynb" in capsys.readouterr().err
     assert check_lessons.main([]) == 0
