@@ -27,7 +27,7 @@ from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging
 
 from benchmarks.attention_views import OURS, SCRIPTS, Attentions, View, bertviz, install
-from tests.support.browser import browser, executable
+from tools.browser import browser, executable
 from utils import pretrained
 from utils.data import load_prose
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support import browser
+from tests.support import missing_browser
 from tests.support.loopback import Loopback
+from tools.browser import browser
 from utils.course import ROOT
 
 NOBODY, CANNOT = 65534, 77
@@ -55,8 +56,8 @@ def server() -> Iterator[Loopback]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """Start one Chromium for all tests of this process."""
-    browser.end_without_one()
-    with browser.browser() as started:
+    missing_browser.end_without_one()
+    with browser() as started:
         yield started
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.browser import photograph, visit
-from tests.support.course_copy import copy_of_the_course
-from tests.support.lab import cells, command, lab
 from tests.support.lesson_runs import LESSONS, numbers, run_cut_off
+from tools.browser import photograph, visit
+from tools.course_copy import copy_of_the_course
+from tools.lab import cells, command, lab
 from tools.run_notebooks import KERNEL_ENVIRONMENT
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

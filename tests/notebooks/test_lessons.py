@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from tests.support import lesson_runs
-from tests.support.course_copy import copy_of_the_course
 from tests.support.lesson_runs import CONNECT, CUT, LESSONS, run_cut_off
 from tools import notebook_files
+from tools.course_copy import copy_of_the_course
 from tools.run_notebooks import run
 
 

@@ -18,11 +18,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers.implementations import BertWordPieceTokenizer, ByteLevelBPETokenizer
 
-from tests.support.course_copy import REPOSITORY, copy_of_the_course
 from tests.support.lesson_runs import cut_off
 from tests.support.loopback import Loopback
 from tests.support.tiny_transformers import bert_folder, gpt2_folder
 from tools import notebook_files
+from tools.course_copy import REPOSITORY, copy_of_the_course
 from tools.run_notebooks import run
 from utils import data, pretrained, storage
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import browser
+from tests.support import missing_browser
+from tools import browser
 from utils.course import ROOT
 from utils.lessons import LESSONS
 
@@ -239,6 +240,6 @@ def test_a_missing_browser_is_a_failure_on_ci_and_a_skip_elsewhere(monkeypatch):
     for ci, outcome in (("true", pytest.fail.Exception), ("", pytest.skip.Exception)):
         monkeypatch.setenv("CI", ci)
         with pytest.raises(outcome, match="no browser on this machine"):
-            browser.end_without_one()
+            missing_browser.end_without_one()
     monkeypatch.setattr(browser, "executable", lambda: "/bin/chromium")
-    browser.end_without_one()
+    missing_browser.end_without_one()

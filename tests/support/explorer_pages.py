@@ -17,9 +17,9 @@ from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
 from playwright.sync_api import Locator, Page, expect
 
-from tests.support.browser import visit
 from tests.support.explorer_checks import LIVE, NODES, assert_legible, press, views
-from tests.support.lab import CELLS, cells, command
+from tools.browser import visit
+from tools.lab import CELLS, cells, command
 
 EXPORTERS = (HTMLExporter, SlidesExporter)
 PATH = 'import sys\nsys.path.insert(0, "..")\n'

@@ -6,8 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from tests.support.course_copy import REPOSITORY, copy_of_the_course
 from tools import notebook_files
+from tools.course_copy import REPOSITORY, copy_of_the_course
 from tools.run_notebooks import run
 from utils.storage import replacing
 

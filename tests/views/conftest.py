@@ -8,10 +8,10 @@ import pytest
 from nbconvert.exporters import Exporter
 from playwright.sync_api import Browser, Locator
 
-from tests.support.browser import visit
-from tests.support.course_copy import copy_of_the_course
 from tests.support.explorer_pages import EXPORTERS, bare_page, exported
-from tests.support.lab import Lab, lab
+from tools.browser import visit
+from tools.course_copy import copy_of_the_course
+from tools.lab import Lab, lab
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,11 @@ import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.support.browser import visit
 from tests.support.explorer_checks import CONTRAST, LIVE, NODES
 from tests.support.explorer_pages import notebook_of
-from tests.support.lab import cells, command
 from tools import notebook_files
+from tools.browser import visit
+from tools.lab import cells, command
 from utils.explorers import delivery
 
 pytestmark = pytest.mark.browser

@@ -1,4 +1,4 @@
-"""A copy of the course for tests that run a lesson: its outputs, and what else it writes, stay out of the original."""
+"""A copy of the course to run a lesson in: its outputs, and what else it writes, stay out of the original."""
 
 import shutil
 from pathlib import Path

@@ -1,12 +1,11 @@
 """A real Chromium for the tests, confined to this machine.
 
-Also a camera: ``python -m tests.support.browser NOTEBOOK FOLDER [--dark] [--width 1400] [--no-run]`` opens a copy of a
+Also a camera: ``python -m tools.browser NOTEBOOK FOLDER [--dark] [--width 1400] [--no-run]`` opens a copy of a
 notebook in JupyterLab, runs all its cells and saves a picture of every screenful.
 """
 
 import argparse
 import math
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,11 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Route, sync_playwright
 
-from tests.support.course_copy import copy_of_the_course
-from tests.support.lab import command, lab
+from tools.course_copy import copy_of_the_course
+from tools.lab import command, lab
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = (
@@ -32,15 +30,6 @@ _running: list[Playwright] = []
 def executable() -> str | None:
     """Return the path of a Chromium or Chrome on this machine, or None."""
     return next((path for path in map(shutil.which, NAMES) if path), None)
-
-
-def end_without_one() -> None:
-    """End the test where there is no browser: on CI it fails, elsewhere it is skipped. Only here that is decided."""
-    if executable() is None:
-        reason = f"no browser on this machine: install one of {', '.join(NAMES)}"
-        if os.environ.get("CI", "").lower() not in ("", "0", "false"):
-            pytest.fail(f"{reason}; on CI these tests must run", pytrace=False)
-        pytest.skip(reason)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A real JupyterLab for the tests: its own home and settings, a free port of this machine, the course copied."""
+"""A real JupyterLab, driven by programs: a home and settings of its own, a free port of this machine."""
 
 import json
 import os
