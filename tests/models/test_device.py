@@ -16,42 +16,33 @@ def test_the_override_is_obeyed_and_checked(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("cuda", "mps", "expected"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")]
+    ("cuda", "mps", "model", "asked", "expected"),
+    [
+        (True, True, None, "", "cuda"),
+        (False, True, None, "", "mps"),
+        (False, False, None, "", "cpu"),
+        (False, True, nn.Linear(2, 2), "", "mps"),
+        (False, True, nn.Sequential(nn.GRU(2, 2)), "", "cpu"),  # recurrent models are kept from MPS
+        (False, True, nn.GRU(2, 2), "mps", "mps"),  # unless it is asked for
+    ],
 )
-def test_the_best_device_is_picked(monkeypatch, cuda, mps, expected):
-    monkeypatch.delenv("COURSE_DEVICE", raising=False)
+def test_the_best_device_is_picked(monkeypatch, cuda, mps, model, asked, expected):
+    monkeypatch.setenv("COURSE_DEVICE", asked)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-    assert device.pick_device().type == expected
+    assert device.pick_device(model).type == expected
 
 
-def test_recurrent_models_are_kept_from_mps_unless_it_is_asked_for(monkeypatch):
+def test_profile_sets_sizes_from_two_words_and_else_from_the_device(monkeypatch):
     monkeypatch.delenv("COURSE_DEVICE", raising=False)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    assert device.pick_device(nn.Linear(2, 2)).type == "mps"
-    assert device.pick_device(nn.Sequential(nn.GRU(2, 2))).type == "cpu"
-    monkeypatch.setenv("COURSE_DEVICE", "mps")
-    assert device.pick_device(nn.GRU(2, 2)).type == "mps"
-
-
-def test_profile_sets_sizes_only_from_the_two_words(monkeypatch):
-    monkeypatch.setenv("COURSE_PROFILE", "full")
-    assert device.by_profile(standard=1, full=2) == 2
-    monkeypatch.setenv("COURSE_PROFILE", "standard")
-    assert device.by_profile(standard=1, full=2) == 1
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    for word, cuda, expected in (("full", False, 2), ("standard", True, 1), ("", False, 1), ("", True, 2)):
+        monkeypatch.setenv("COURSE_PROFILE", word)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda cuda=cuda: cuda)
+        assert device.by_profile(standard=1, full=2) == expected, (word, cuda)
     monkeypatch.setenv("COURSE_PROFILE", "huge")
     with pytest.raises(ValueError, match="'standard' or 'full'"):
         device.profile()
-
-
-def test_profile_is_standard_on_a_cpu_and_full_on_cuda(monkeypatch):
-    monkeypatch.delenv("COURSE_PROFILE", raising=False)
-    monkeypatch.delenv("COURSE_DEVICE", raising=False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    for cuda, expected in ((False, "standard"), (True, "full")):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda cuda=cuda: cuda)
-        assert device.profile() == expected
 
 
 def test_seeds_repeat():

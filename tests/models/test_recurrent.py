@@ -1,4 +1,4 @@
-"""GRU encoder and decoder: the equations, what padding may not do, and reading word by word."""
+"""GRU encoders, decoders and the two together: the equations, padding, the bridge, and teacher forcing."""
 
 import pytest
 import torch
@@ -6,13 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from utils.recurrent import DecoderRNN, EncoderRNN
-from utils.text import pad
-from utils.training import TrainingConfig, fit
+from tests.support.every_model import GRU_SIZE, SOURCE, SOURCE_MASK, TRANSLATORS, gru_decoder
+from tests.support.tiny_transformers import random_ids
+from utils.attention import SCORES
+from utils.decoding import generate
+from utils.recurrent import AttentionDecoderRNN, AttentionEncoderDecoder, EncoderDecoder, EncoderRNN
+from utils.text import Tokenizer, pad
 
 VOCABULARY, HIDDEN = 11, 6
 CONFIGURATIONS = [(layers, bidirectional) for layers in (1, 2, 3) for bidirectional in (False, True)]
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
+GRUS = {name: model for name, model in TRANSLATORS.items() if isinstance(model, EncoderDecoder)}
+TARGET = random_ids(4, 6, seed=1)
 
 
 def make_encoder(num_layers: int = 1, bidirectional: bool = False) -> EncoderRNN:
@@ -20,9 +24,7 @@ def make_encoder(num_layers: int = 1, bidirectional: bool = False) -> EncoderRNN
     return EncoderRNN(VOCABULARY, HIDDEN, num_layers, bidirectional).requires_grad_(False)
 
 
-def make_decoder(num_layers: int = 1) -> DecoderRNN:
-    torch.manual_seed(0)
-    return DecoderRNN(HIDDEN, VOCABULARY, num_layers, dropout=0.5).requires_grad_(False).eval()
+# --- the encoder
 
 
 def read_by_hand(gru: nn.GRU, inputs: Tensor, suffix: str) -> tuple[Tensor, Tensor]:
@@ -67,18 +69,10 @@ def test_the_slides_shapes():
     assert torch.equal(outputs[:, -1], state[-1])
 
 
-@pytest.mark.parametrize(("num_layers", "bidirectional"), CONFIGURATIONS)
-def test_without_padding_the_mask_changes_nothing(num_layers, bidirectional):
-    encoder = make_encoder(num_layers, bidirectional)
-    ids = torch.randint(1, VOCABULARY, (4, 7))
-    for with_mask, without in zip(encoder(ids, torch.ones_like(ids, dtype=torch.bool)), encoder(ids), strict=True):
-        torch.testing.assert_close(with_mask, without, atol=1e-6, rtol=0)
-
-
 sentence = st.lists(st.integers(1, VOCABULARY - 1), max_size=12)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     configuration=st.sampled_from(CONFIGURATIONS),
     sentences=st.lists(sentence, min_size=1, max_size=5),
@@ -103,35 +97,19 @@ def test_padding_and_company_change_nothing(configuration, sentences, padding, p
 
 
 @pytest.mark.parametrize(("num_layers", "bidirectional"), CONFIGURATIONS)
-def test_more_padding_gives_the_same_bits(num_layers, bidirectional):
+def test_more_padding_gives_the_same_bits_and_no_sentence_is_too_long_or_too_short(num_layers, bidirectional):
     encoder = make_encoder(num_layers, bidirectional)
     ids, mask = pad([[1, 2, 3, 4], [5], [6, 7]])
     outputs, state = encoder(ids, mask)
     wide, wide_state = encoder(nn.functional.pad(ids, (0, 50)), nn.functional.pad(mask, (0, 50)))
     assert torch.equal(state, wide_state)
     assert torch.equal(outputs, wide[:, :4])
-
-
-def test_without_a_mask_padding_does_change_the_state():
-    encoder = make_encoder()
-    _, alone = encoder(torch.tensor([[1, 2, 3]]))
-    _, padded = encoder(torch.tensor([[1, 2, 3, 0, 0, 0]]))
-    assert (alone - padded).abs().max() > 0.01
-
-
-@pytest.mark.parametrize(("num_layers", "bidirectional"), CONFIGURATIONS)
-def test_empty_one_token_and_very_long_sentences(num_layers, bidirectional):
-    encoder = make_encoder(num_layers, bidirectional)
-    long = torch.randint(1, VOCABULARY, (3_000,), generator=torch.Generator().manual_seed(0)).tolist()
-    ids, mask = pad([[], [7], long])
-    outputs, state = encoder(ids, mask)
+    long = torch.randint(1, VOCABULARY, (1_000,), generator=torch.Generator().manual_seed(0)).tolist()
+    outputs, state = encoder(*pad([[], [7], long]))
     assert outputs.isfinite().all()
-    assert state.isfinite().all()
     for row, words in enumerate(([0], [7], long)):
-        _, alone = encoder(torch.tensor([words]))
-        torch.testing.assert_close(state[:, row], alone[:, 0], atol=1e-5, rtol=0)
-    only_empty, _ = encoder(*pad([[], []]))
-    assert only_empty.isfinite().all()
+        torch.testing.assert_close(state[:, row], encoder(torch.tensor([words]))[1][:, 0], atol=1e-5, rtol=0)
+    assert encoder(*pad([[], []]))[0].isfinite().all()
 
 
 def test_gradients_reach_real_words_and_not_padding():
@@ -143,113 +121,73 @@ def test_gradients_reach_real_words_and_not_padding():
     assert touched.nonzero().flatten().tolist() == [1, 2, 3, 4]
 
 
-@settings(deadline=None, max_examples=30)
-@given(
-    num_layers=st.integers(1, 3),
-    ids=st.lists(st.lists(st.integers(0, VOCABULARY - 1), min_size=9, max_size=9), min_size=1, max_size=4),
-    cut=st.integers(1, 8),
-)
-def test_decoding_step_by_step_equals_one_call(num_layers, ids, cut):
-    decoder = make_decoder(num_layers)
-    ids = torch.tensor(ids)
-    first = torch.randn(num_layers, len(ids), HIDDEN, generator=torch.Generator().manual_seed(1))
-    logits, last = decoder(ids, first)
-    assert logits.shape == (*ids.shape, VOCABULARY)
-
-    state, steps = first, []
-    for step in range(ids.size(1)):
-        one, state = decoder(ids[:, step : step + 1], state)
-        steps.append(one)
-    torch.testing.assert_close(torch.cat(steps, dim=1), logits, atol=1e-5, rtol=0)
-    torch.testing.assert_close(state, last, atol=1e-5, rtol=0)
-
-    head, middle = decoder(ids[:, :cut], first)
-    tail, end = decoder(ids[:, cut:], middle)
-    torch.testing.assert_close(torch.cat([head, tail], dim=1), logits, atol=1e-5, rtol=0)
-    torch.testing.assert_close(end, last, atol=1e-5, rtol=0)
+# --- from encoder to decoder
 
 
-def test_the_decoder_starts_from_zeros_and_sees_no_later_token():
-    decoder = make_decoder(2)
-    ids = torch.tensor([[1, 2, 3, 4]])
-    logits, _ = decoder(ids)
-    from_zeros, _ = decoder(ids, torch.zeros(2, 1, HIDDEN))
-    assert torch.equal(logits, from_zeros)
-    changed, _ = decoder(torch.tensor([[1, 2, 3, 9]]))
-    assert torch.equal(changed[:, :3], logits[:, :3])
-    assert not torch.equal(changed[:, 3], logits[:, 3])
+def test_a_decoder_alone_starts_from_zeros():
+    decoder, ids = gru_decoder(2), torch.tensor([[1, 2, 3, 4]])
+    assert torch.equal(decoder(ids)[0], decoder(ids, torch.zeros(2, 1, GRU_SIZE))[0])
 
 
-def test_select_state_keeps_repeats_and_reorders_rows():
-    decoder = make_decoder(2)
-    ids = torch.tensor([[1, 2], [3, 4], [5, 6]])
-    _, state = decoder(ids)
-    rows = torch.tensor([2, 0, 0, 1])
-    selected = decoder.select_state(state, rows)
-    assert selected.shape == (2, 4, HIDDEN)
-    _, expected = decoder(ids[rows])
-    torch.testing.assert_close(selected, expected, atol=1e-6, rtol=0)
+def test_the_bridge_joins_the_two_directions_of_each_layer():
+    model = TRANSLATORS["GRU both ways, one vector"]
+    _, final = model.encoder(SOURCE, SOURCE_MASK)  # (2 layers × 2 directions, batch, 4)
+    state = model.encode(SOURCE, SOURCE_MASK)
+    for layer in range(2):
+        joined = torch.cat([final[2 * layer], final[2 * layer + 1]], dim=-1)
+        torch.testing.assert_close(state[layer], torch.tanh(model.bridge.map(joined)), atol=1e-6, rtol=0)
+    one_way = TRANSLATORS["GRU, one vector"]
+    assert torch.equal(one_way.encode(SOURCE, SOURCE_MASK), one_way.encoder(SOURCE, SOURCE_MASK)[1])
 
 
-def test_dropout_is_off_in_evaluation_and_on_in_training():
-    decoder = make_decoder()
-    ids = torch.tensor([[1, 2, 3]])
-    assert torch.equal(decoder(ids)[0], decoder(ids)[0])
-    decoder.train()
-    assert not torch.equal(decoder(ids)[0], decoder(ids)[0])
+def test_the_encoders_vectors_may_have_another_size_than_the_decoders():
+    encoder = EncoderRNN(23, 5, bidirectional=True)
+    for name in ("additive", "general"):
+        decoder = AttentionDecoderRNN(8, 23, key_size=10, score=SCORES[name])
+        assert AttentionEncoderDecoder(encoder, decoder)(SOURCE, SOURCE_MASK, TARGET).shape == (4, 6, 23)
 
 
-class FirstToken(nn.Module):
-    """Name a sentence's first token from the encoder's final state."""
-
-    def __init__(self):
-        super().__init__()
-        self.encoder = EncoderRNN(VOCABULARY, 32)
-        self.head = nn.Linear(32, VOCABULARY)
-
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        return self.head(self.encoder(ids, mask)[1][-1])
+def test_only_attention_reaches_past_the_first_state():
+    short = SOURCE_MASK & (torch.arange(7) < 1)
+    model = TRANSLATORS["GRU, additive"]
+    state = model.encode(SOURCE, SOURCE_MASK)
+    other = model.encode(SOURCE, short)._replace(hidden=state.hidden)
+    assert not torch.allclose(model.decoder(TARGET, other)[0], model.decoder(TARGET, state)[0], atol=1e-4)
+    assert TRANSLATORS["GRU, one vector"].encode(SOURCE, SOURCE_MASK).shape == (1, 4, GRU_SIZE)
 
 
-def learn_the_first_token(device: torch.device) -> float:
-    """Train on random sentences of 1 to 6 tokens and return the accuracy on others."""
-    generator = torch.Generator().manual_seed(0)
-
-    def batch() -> tuple[Tensor, Tensor]:
-        ids = torch.randint(1, VOCABULARY, (64, 6), generator=generator)
-        mask = torch.arange(6) < torch.randint(1, 7, (64, 1), generator=generator)
-        return ids * mask, mask
-
-    def loss(model: nn.Module, pair: tuple[Tensor, Tensor]) -> Tensor:
-        return nn.functional.cross_entropy(model(*pair), pair[0][:, 0])
-
-    torch.manual_seed(0)
-    model = FirstToken()
-    batches = [batch() for _ in range(200)]
-    fit(model, lambda epoch: batches, loss, TrainingConfig(learning_rate=1e-2), device=device)
-    ids, mask = batch()
-    with torch.no_grad():
-        guesses = model(ids.to(device), mask.to(device)).argmax(-1).cpu()
-    return (guesses == ids[:, 0]).float().mean().item()
+# --- teacher forcing
 
 
-@pytest.mark.slow
-def test_an_encoder_learns_to_remember_past_padding():
-    assert learn_the_first_token(torch.device("cpu")) > 0.9
+@pytest.mark.parametrize("name", GRUS)
+def test_ratio_0_reads_its_own_words_as_greedy_search_does(name):
+    model = GRUS[name]
+    written = generate(model.decoder, TARGET[:, :1], model.encode(SOURCE, SOURCE_MASK), max_new_tokens=6).ids[:, 1:]
+    logits = model(SOURCE, SOURCE_MASK, TARGET, teacher_forcing_ratio=0.0)
+    assert torch.equal(logits.argmax(dim=-1), written)
+    assert not torch.equal(written[:, :-1], TARGET[:, 1:])
+    other = TARGET.clone()
+    other[:, 1:] = 4  # whatever the true words are
+    assert torch.equal(model(SOURCE, SOURCE_MASK, other, teacher_forcing_ratio=0.0), logits)
 
 
-@pytest.mark.gpu
-@needs_cuda
-def test_an_encoder_trains_on_cuda():
-    assert learn_the_first_token(torch.device("cuda")) > 0.9
-
-
-@pytest.mark.gpu
-@needs_cuda
-def test_cuda_and_cpu_agree_on_a_padded_batch():
-    encoder = make_encoder(2, True)
-    ids, mask = pad([[1, 2, 3, 4], [], [5]])
-    expected = encoder(ids, mask)
-    found = encoder.cuda()(ids.cuda(), mask.cuda())
-    for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one.cpu(), other, atol=1e-4, rtol=0)
+@pytest.mark.parametrize("name", ["GRU, one vector", "GRU, additive"])
+def test_between_0_and_1_each_sentence_draws_for_itself_and_the_seed_decides(name):
+    model, rows = GRUS[name], 200
+    source = torch.full((rows, 3), 5)
+    own = model(source[:1], None, torch.tensor([[Tokenizer.start_id]])).argmax().item()
+    # The true second word is not the model's own, so which of them was read shows in the second row of logits.
+    target = torch.tensor([[Tokenizer.start_id, 5 if own == 4 else 4, 4]]).repeat(rows, 1)
+    forced = model(source, None, target, 1.0)[0, 1]
+    free = model(source, None, target, 0.0)[0, 1]
+    assert (forced - free).abs().max() > 1e-2
+    drawn = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        logits = model(source, None, target, 0.25)[:, 1]
+        read_truth, read_own = (torch.isclose(logits, one, atol=1e-4).all(dim=-1) for one in (forced, free))
+        assert (read_truth ^ read_own).all()
+        drawn.append(read_truth)
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+    assert 0.15 < drawn[0].float().mean() < 0.35

@@ -1,3 +1,5 @@
+"""Tokenisers: any text has ids, BPE gives every text back, words are cut as they are read; and batches of ids."""
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -45,7 +47,7 @@ def tokenizer(request) -> Tokenizer:
     return request.getfixturevalue(request.param)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(ANY_TEXT)
 def test_any_text_at_all_has_ids_in_range(by_word, bpe, text):
     for tokenizer in (by_word, bpe):
@@ -56,7 +58,7 @@ def test_any_text_at_all_has_ids_in_range(by_word, bpe, text):
         assert isinstance(tokenizer.decode(ids), str)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(VALID_TEXT)
 def test_bpe_gives_every_text_back(bpe, text):
     assert bpe.decode(bpe.encode(text, start=True, end=True)) == text
@@ -83,24 +85,19 @@ def test_a_special_token_that_someone_types_is_only_text(tokenizer):
     assert not {0, 2, 3} & set(ids[1:-1])
 
 
-def test_empty_one_token_and_very_long(tokenizer):
+def test_empty_one_token_very_long_and_damaged_texts(tokenizer):
     assert tokenizer.encode("") == []
     assert tokenizer.encode("", start=True, end=True) == [tokenizer.start_id, tokenizer.end_id]
     assert tokenizer.decode([]) == ""
     assert len(tokenizer.encode(".")) == 1
-    long = "the value is . " * 10_000
-    assert len(tokenizer.encode(long)) >= 40_000
-    assert tokenizer.decode(tokenizer.encode("The value")) == "The value"
+    assert len(tokenizer.encode("the value is . " * 10_000)) >= 40_000
+    assert tokenizer.encode("a \ud800") == tokenizer.encode("a ?")
 
 
 def test_ids_come_as_a_list_or_a_tensor(tokenizer):
     ids = tokenizer.encode("The value is", start=True, end=True)
     assert tokenizer.decode(torch.tensor([*ids, tokenizer.pad_id])) == tokenizer.decode(ids) == "The value is"
     assert tokenizer.token(torch.tensor(ids[1])) == tokenizer.token(ids[1])
-
-
-def test_lone_surrogates_read_as_question_marks(tokenizer):
-    assert tokenizer.encode("a \ud800") == tokenizer.encode("a ?")
 
 
 @pytest.mark.parametrize("train", [train_word_tokenizer, train_bpe_tokenizer])
@@ -157,30 +154,9 @@ def test_more_vocabulary_gives_fewer_tokens(prose):
     assert sum(len(large.encode(text)) for text in prose) < 0.7 * sum(len(small.encode(text)) for text in prose)
 
 
-@pytest.mark.parametrize("wrong", [None, 3, ["a", "list"], b"bytes"])
-def test_encode_takes_one_string(tokenizer, wrong):
-    with pytest.raises(ValueError, match=r"encode takes one string, not .*; encode the items of a list in turn"):
-        tokenizer.encode(wrong)
-
-
-@pytest.mark.parametrize("token_id", [-1, 100_000])
-def test_a_token_that_is_not_there_is_named(tokenizer, token_id):
-    with pytest.raises(ValueError, match=f"there is no token {token_id}; ids run from 0 to {len(tokenizer) - 1}"):
-        tokenizer.token(token_id)
-    with pytest.raises(ValueError, match="there is no token"):
-        tokenizer.decode([5, token_id])
-
-
-def test_a_byte_vocabulary_has_a_least_size():
-    assert len(train_bpe_tokenizer(["a"], vocabulary=260)) == 260
-    with pytest.raises(ValueError, match="needs at least 260 entries; 259 were asked for"):
-        train_bpe_tokenizer(["a"], vocabulary=259)
-
-
 # Batches
 
 
-@settings(deadline=None)
 @given(ID_LISTS, st.integers(-5, 0))
 def test_padding_keeps_every_sequence_and_marks_it(sequences, pad_id):
     ids, mask = pad(sequences, pad_id=pad_id)
@@ -194,16 +170,13 @@ def test_padding_keeps_every_sequence_and_marks_it(sequences, pad_id):
     assert bool((mask[:, 1:] <= mask[:, :-1]).all()), "real tokens come first"
 
 
-def test_padding_takes_tensors_and_empty_sequences_and_refuses_nothing():
+def test_padding_takes_tensors_and_empty_sequences():
     ids, mask = pad([torch.tensor([5, 6]), []])
     assert ids.tolist() == [[5, 6], [0, 0]]
     assert mask.tolist() == [[True, True], [False, False]]
     assert pad([[], []])[0].shape == (2, 1)
-    with pytest.raises(ValueError, match="there is nothing to pad: give at least one sequence of ids"):
-        pad([])
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 50), max_size=40), st.integers(1, 9), st.integers(0, 99))
 def test_every_index_is_in_one_bucket(lengths, batch_size, seed):
     batches = length_buckets(lengths, batch_size, seed=seed)
@@ -213,7 +186,6 @@ def test_every_index_is_in_one_bucket(lengths, batch_size, seed):
     assert batches == length_buckets(lengths, batch_size, seed=seed)
 
 
-@settings(deadline=None)
 @given(st.data(), st.integers(1, 6), st.integers(1, 6))
 def test_no_other_full_batches_need_less_padding(data, batch_size, count):
     size = batch_size * count
@@ -237,12 +209,6 @@ def test_buckets_save_padding_on_real_text_and_epochs_differ(prose, bpe):
     unsorted = [shuffled[first : first + 32] for first in range(0, len(shuffled), 32)]
     assert padding(length_buckets(lengths, 32, seed=0)) < 0.25 * padding(unsorted)
     assert length_buckets(lengths, 32, seed=0) != length_buckets(lengths, 32, seed=1)
-
-
-def test_a_batch_holds_something():
-    with pytest.raises(ValueError, match="a batch holds at least one sequence; batch_size is 0"):
-        length_buckets([1, 2], 0, seed=0)
-    assert length_buckets([], 4, seed=0) == []
 
 
 def test_a_task_holds_its_pairs_as_ids_and_gives_each_once_an_epoch():

@@ -1,3 +1,5 @@
+"""The training loop: what it does to the weights, what it reports, and how it fails."""
+
 import math
 
 import pytest
@@ -5,7 +7,7 @@ import torch
 from torch import nn
 
 from utils.errors import CourseError
-from utils.training import History, TrainingConfig, fit, warmup_cosine
+from utils.training import TrainingConfig, fit, warmup_cosine
 
 CPU = torch.device("cpu")
 
@@ -82,29 +84,29 @@ def test_gradients_are_clipped():
     assert not torch.equal(model.weight, before)
 
 
-def test_out_of_memory_is_one_sentence_that_says_what_to_do():
+NO_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+    RuntimeError("MPS backend out of memory (…)"),
+    RuntimeError("DefaultCPUAllocator: not enough memory"),
+    RuntimeError("[enforce fail] can't allocate memory"),
+]
+
+
+@pytest.mark.parametrize("where", ["loss", "validation"])
+@pytest.mark.parametrize("error", [*NO_MEMORY, RuntimeError("shapes do not match")], ids=str)
+def test_out_of_memory_is_one_sentence_that_says_what_to_do_and_nothing_else_is_disguised(error, where):
     model, data = regression()
 
-    def hungry(model: nn.Module, batch: object) -> torch.Tensor:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+    def fails(*_) -> torch.Tensor:
+        raise error
 
-    with pytest.raises(CourseError, match=r"ran out of memory .* make the batches smaller"):
-        fit(model, lambda epoch: data, hungry, TrainingConfig(), device=CPU)
+    kind, words = CourseError, r"ran out of memory .* make the batches smaller"
+    if error not in NO_MEMORY:
+        kind, words = RuntimeError, "^shapes do not match$"
+    loss, validate = (fails, None) if where == "loss" else (squared_error, fails)
+    with pytest.raises(kind, match=words):
+        fit(model, lambda epoch: data, loss, TrainingConfig(), validate=validate, device=CPU)
     assert not model.training
-
-
-@pytest.mark.parametrize(
-    "words",
-    ["MPS backend out of memory (…)", "DefaultCPUAllocator: not enough memory", "[enforce fail] can't allocate memory"],
-)
-def test_every_devices_wording_is_understood_in_validation_too(words):
-    model, data = regression()
-
-    def validate(model: nn.Module) -> float:
-        raise RuntimeError(words)
-
-    with pytest.raises(CourseError, match="ran out of memory"):
-        fit(model, lambda epoch: data, squared_error, TrainingConfig(), validate=validate, device=CPU)
 
 
 def test_batches_are_made_epoch_by_epoch():
@@ -120,37 +122,12 @@ def test_batches_are_made_epoch_by_epoch():
     assert not torch.equal(asked[0][1], asked[1][1])
 
 
-def test_other_runtime_errors_are_not_disguised():
-    model, data = regression()
-
-    def broken(model: nn.Module, batch: object) -> torch.Tensor:
-        raise RuntimeError("shapes do not match")
-
-    with pytest.raises(RuntimeError, match="shapes do not match"):
-        fit(model, lambda epoch: data, broken, TrainingConfig(), device=CPU)
-
-
 def test_a_loss_that_is_no_number_stops_before_it_ruins_the_weights():
     model, data = regression()
     before = model.weight.detach().clone()
     with pytest.raises(CourseError, match="loss became nan; a smaller learning rate"):
         fit(model, lambda epoch: data, lambda m, b: m.weight.sum() * math.nan, TrainingConfig(), device=CPU)
     assert torch.equal(model.weight, before)
-
-
-@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"learning_rate": 0.0}, {"warmup": 1.0}, {"clip_norm": -1.0}])
-def test_impossible_settings_are_refused(wrong):
-    with pytest.raises(ValueError, match="a training run needs"):
-        TrainingConfig(**wrong)
-
-
-def test_no_batches_is_an_error():
-    with pytest.raises(ValueError, match="nothing to train on"):
-        fit(nn.Linear(1, 1), lambda epoch: [], squared_error, TrainingConfig(), device=CPU)
-
-
-def test_best_epoch_counts_from_one():
-    assert History(validation=[2.0, 1.0, 1.5]).best_epoch == 2
 
 
 @pytest.mark.gpu

@@ -13,8 +13,18 @@ from xdist.workermanage import parse_tx_spec_config
 
 from utils.course import ROOT
 
+# Modules whose items take minutes each and share nothing that belongs to a module: any process may take any of them.
+ITEM_BY_ITEM = ("tests/notebooks/test_browser_lessons.py", "tests/views/test_token_lists.py")
 UNKNOWN = 60  # seconds a lesson is taken to need before the README tells
 MOST_PROCESSES = 4
+
+
+class ByScope(LoadScopeScheduling):
+    """Give a whole notebook, module or class to one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        """Return what an item belongs to."""
+        return nodeid if nodeid.startswith(ITEM_BY_ITEM) else super()._split_scope(nodeid)
 
 
 def seconds_of_lessons(readme: str) -> dict[str, int]:
@@ -46,9 +56,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
-    """Give a whole notebook, module or class to one process, in the order of ``pytest_collection_modifyitems``."""
+    """Share out in the order of ``pytest_collection_modifyitems``, not by the number of items."""
     config.option.loadscopereorder = False
-    return LoadScopeScheduling(config, log)
+    return ByScope(config, log)
 
 
 @pytest.hookimpl(trylast=True)

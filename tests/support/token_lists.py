@@ -8,9 +8,9 @@ from typing import Any
 
 from playwright.sync_api import Browser
 
-from tests.support.browser import visit
 from tests.support.html_page import Page
 from tests.support.view_outputs import stored
+from tools.browser import visit
 from utils.explorers import delivery
 from utils.explorers.delivery import Explorer
 

@@ -1,97 +1,27 @@
-import itertools
-from io import BytesIO
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from IPython.core.formatters import DisplayFormatter
-from PIL import Image
 
-from tests.support.attention_samples import weights
-from tests.support.html_page import Page
+from tests.support.attention_samples import weights, words
+from tests.support.view_outputs import image_of, refusal_faults, stored
 from utils.explorers import delivery
 from utils.explorers.attention import AttentionExplorer
 from utils.explorers.weights import decoded
 
-HOSTILE = '</script><img src=x onerror="alert(1)">'
-any_text = st.text(alphabet=st.characters(exclude_categories=()), max_size=12)
 
-
-def words(count):
-    return [f"w{number}" for number in range(count)]
-
-
-def stored(explorer, number=0):
+def shown(explorer, number=0):
     """Return one kind of attention as the browser reads it: its header and its weights."""
-    header, arrays = delivery.payload_of(explorer.html)
+    header, arrays = stored(explorer)
     each = header["attentions"][number]
     return each, decoded(arrays[f"weights{number}"], causal=each["causal"])
-
-
-def image_of(explorer):
-    return dict(Page(explorer.html).seen)["img"]
-
-
-# --- what is delivered
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(any_text, min_size=1, max_size=10))
-def test_tokens_of_any_kind_are_text(tokens):
-    made = AttentionExplorer(weights(len(tokens), len(tokens)), tokens)
-    page = Page(made.html)
-    assert [tag for tag, _ in page.seen] == ["div", "img", "script"]
-    assert page.text == delivery.script("attention")  # no token has become part of the page or of its script
-    made.html.encode("utf-8")
-    made.summary.encode("utf-8")
-    header, _ = delivery.payload_of(made.html)
-    assert header["sequences"][0]["tokens"] == [delivery.visible(token) for token in tokens]
-
-
-def test_output_has_a_picture_a_description_and_a_plain_form():
-    given_weights = torch.full((1, 2, 3, 4, 4), 0.25)
-    given_weights[0, 1, 2, 1] = torch.tensor([0, 0, 1.0, 0])
-    made = AttentionExplorer(given_weights[0], ["the", "<b>cat", "sat", "."], example=1)
-    bundle, _ = DisplayFormatter().format(made)
-    assert set(bundle) == {"text/html", "text/plain"}
-    image = image_of(made)
-    with Image.open(BytesIO(delivery.base64.b64decode(image["src"].partition(",")[2]))) as picture:
-        assert picture.format == "PNG"
-        assert picture.width == int(image["width"])
-    for said in (image["alt"], bundle["text/plain"], repr(made)):
-        assert "1 × 3 (layers × heads), 4 × 4 tokens" in said
-        assert "Mean entropy 1.8333 bits, least in layer 0, head 2 (1.5000)" in said
-        assert "Strongest link “<b>cat” → “sat”, 1.0000, in layer 0, head 2" in said
-    assert image["alt"].startswith("Heat map of layer 0, head 2")
-
-
-def test_same_inputs_give_the_same_bytes(monkeypatch):
-    made = []
-    for _ in range(2):
-        monkeypatch.setattr(delivery, "_numbers", itertools.count(4))
-        made.append(AttentionExplorer(weights(2, 1, 3, 9, 9), words(9)).html)
-    assert made[0] == made[1]
-
-
-@pytest.mark.parametrize("shape", [(1, 1, 1, 1, 1), (2, 1, 1, 3, 3), (48, 1, 25, 2, 2), (1, 1, 2, 300, 300)])
-def test_picture_of_any_size_can_be_drawn(shape):
-    made = AttentionExplorer(weights(*shape), words(shape[-1]))
-    source = image_of(made)["src"].partition(",")[2]
-    with Image.open(BytesIO(delivery.base64.b64decode(source))) as picture:
-        assert len(picture.getcolors()) > 2
-        assert len(source) < 40_000
-
-
-# --- the stored weights
 
 
 def test_stored_weights_are_the_given_ones():
     given_weights = weights(6, 2, 12, 16, 16)
     for attention in (given_weights, tuple(given_weights)):
-        each, found = stored(AttentionExplorer(attention, words(16), example=1))
+        each, found = shown(AttentionExplorer(attention, words(16), example=1))
         assert not each["causal"]
         assert (each["layers"], each["heads"]) == ([0, 1, 2, 3, 4, 5], 12)
         assert np.abs(found - given_weights[:, 1].numpy()).max() <= 0.004
@@ -99,11 +29,11 @@ def test_stored_weights_are_the_given_ones():
 
 def test_causal_weights_take_half_the_room():
     given_weights = weights(4, 1, 4, 30, 30, causal=True)
-    each, found = stored(AttentionExplorer(given_weights, words(30)))
+    each, found = shown(AttentionExplorer(given_weights, words(30)))
     assert each["causal"]
     assert each["kind"] == "causal self-attention"
     assert np.abs(found - given_weights[:, 0].numpy()).max() <= 0.004
-    _, arrays = delivery.payload_of(AttentionExplorer(given_weights, words(30)).html)
+    _, arrays = stored(AttentionExplorer(given_weights, words(30)))
     assert arrays["weights0"].shape == (4, 4, 465)
 
 
@@ -116,25 +46,25 @@ def test_encoder_decoder_and_cross_attention_may_have_other_numbers_of_layers_an
     made = AttentionExplorer(tokens=words(5), target_tokens=list("abcdefg"), **given_weights)
     kinds = ["encoder self-attention", "decoder self-attention", "cross-attention"]
     for number, (kind, array) in enumerate(zip(kinds, given_weights.values(), strict=True)):
-        each, found = stored(made, number)
+        each, found = shown(made, number)
         assert each["kind"] == kind
         assert np.abs(found - array[:, 0].numpy()).max() <= 0.004
-    header, _ = delivery.payload_of(made.html)
+    header, _ = stored(made)
     assert [(each["queries"], each["keys"]) for each in header["attentions"]] == [(0, 0), (1, 1), (1, 0)]
     assert len({each["colour"] for each in header["attentions"]}) == 3
     assert len(made.summary.splitlines()) == 3
     alone = AttentionExplorer(decoder_attentions=given_weights["decoder_attentions"], target_tokens=words(7))
-    assert delivery.payload_of(alone.html)[0]["attentions"][0]["queries"] == 0
+    assert stored(alone)[0]["attentions"][0]["queries"] == 0
 
 
 def test_output_of_a_model_is_read():
     own, decoder, cross = weights(2, 1, 2, 3, 3), weights(2, 1, 2, 4, 4, causal=True), weights(2, 1, 2, 4, 3)
     single = AttentionExplorer.from_output(SimpleNamespace(attentions=tuple(own)), words(3), head=1)
-    assert stored(single)[0]["start"][1] == 1
+    assert shown(single)[0]["start"][1] == 1
     both = SimpleNamespace(
         encoder_attentions=tuple(own), decoder_attentions=tuple(decoder), cross_attentions=tuple(cross)
     )
-    header, _ = delivery.payload_of(AttentionExplorer.from_output(both, words(3), words(4)).html)
+    header, _ = stored(AttentionExplorer.from_output(both, words(3), words(4)))
     assert len(header["attentions"]) == 3
     for nothing in (SimpleNamespace(), SimpleNamespace(attentions=None), SimpleNamespace(attentions=())):
         with pytest.raises(ValueError, match='attn_implementation="eager"'):
@@ -148,13 +78,14 @@ def test_special_tokens_padding_and_sentences_are_marked():
     array /= array.sum(dim=-1, keepdim=True)
     mask = torch.tensor([[1, 1, 1, 1, 1, 0]])
     made = AttentionExplorer(array, tokens, mask=mask, segments=[0, 0, 0, 1, 1, 0])
-    [sequence] = delivery.payload_of(made.html)[0]["sequences"]
+    [sequence] = stored(made)[0]["sequences"]
+    assert sequence["tokens"] == tokens
     assert sequence["special"] == [1, 0, 1, 0, 1, 1]
     assert sequence["padding"] == [0, 0, 0, 0, 0, 1]
     assert sequence["segments"] == list("AAABBA")
     assert "“a” → “b”" in made.summary or "“b” → “a”" in made.summary  # the only link between two plain tokens
     other = AttentionExplorer(array, tokens, special_tokens={"a"})
-    assert delivery.payload_of(other.html)[0]["sequences"][0]["special"] == [0, 1, 0, 0, 0, 0]
+    assert stored(other)[0]["sequences"][0]["special"] == [0, 1, 0, 0, 0, 0]
 
 
 def test_view_starts_where_it_is_told_else_at_the_sharpest_head():
@@ -169,16 +100,27 @@ def test_view_starts_where_it_is_told_else_at_the_sharpest_head():
         ({"layers": [1, 3]}, [1, 2]),
         ({"layers": range(2)}, [0, 0]),
     ):
-        each, _ = stored(AttentionExplorer(array, words(5), **options))
+        each, _ = shown(AttentionExplorer(array, words(5), **options))
         assert each["start"] == start, options
-    each, found = stored(AttentionExplorer(array, words(5), layers=[2, 0]))
+    each, found = shown(AttentionExplorer(array, words(5), layers=[2, 0]))
     assert each["layers"] == [2, 0]
     assert np.abs(found - array[[2, 0], 0].numpy()).max() <= 0.004
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
+def test_description_tells_the_sharpest_head_and_the_strongest_link():
+    given_weights = torch.full((1, 2, 3, 4, 4), 0.25)
+    given_weights[0, 1, 2, 1] = torch.tensor([0, 0, 1.0, 0])
+    made = AttentionExplorer(given_weights[0], ["the", "<b>cat", "sat", "."], example=1)
+    alt = image_of(made)["alt"]
+    assert alt.startswith("Heat map of layer 0, head 2")
+    for said in (alt, made.summary):
+        assert "1 × 3 (layers × heads), 4 × 4 tokens" in said
+        assert "Mean entropy 1.8333 bits, least in layer 0, head 2 (1.5000)" in said
+        assert "Strongest link “<b>cat” → “sat”, 1.0000, in layer 0, head 2" in said
+
+
+def test_bad_input_gets_one_plain_sentence(monkeypatch):
+    cases = [
         ({}, 'no attention weights to show; .* attn_implementation="eager"'),
         ({"attentions": weights(3, 3)}, "attentions needs tokens"),
         ({"decoder_attentions": weights(3, 3), "tokens": words(3)}, "decoder_attentions needs target_tokens"),
@@ -197,28 +139,13 @@ def test_view_starts_where_it_is_told_else_at_the_sharpest_head():
         ({"attentions": weights(2, 2), "tokens": words(2), "layers": [1]}, "names layer 1, but attentions has 1"),
         ({"attentions": weights(2, 2), "tokens": words(2), "layers": []}, "name at least one layer, each once"),
         ({"attentions": weights(2, 2), "tokens": words(2), "layers": [0, 0]}, "name at least one layer, each once"),
-    ],
-)
-def test_bad_input_gets_one_plain_sentence(options, message):
-    with pytest.raises(ValueError, match=message) as caught:
-        AttentionExplorer(**options)
-    assert "\n" not in str(caught.value)
-    assert str(caught.value).endswith(".")
-
-
-# --- room and speed
-
-
-def test_too_much_is_refused_with_a_way_out(monkeypatch):
-    with pytest.raises(ValueError, match=r"about 29\.4 MB, more than the 4 MB .* layers=\[0\], or a shorter text"):
-        AttentionExplorer([np.full((1, 6, 1000, 1000), 0.001, "float32")] * 7, words(1000))
+        (
+            {"attentions": [np.full((1, 6, 1000, 1000), 0.001, "float32")] * 7, "tokens": words(1000)},
+            r"about 29\.4 MB, more than the 4 MB .* layers=\[0\], or a shorter text",
+        ),
+    ]
+    assert refusal_faults(AttentionExplorer, cases) == []
     monkeypatch.setattr(delivery, "OUTPUT_LIMIT", 100_000)
-    with pytest.raises(ValueError, match=r"show fewer layers at a time, for example layers=range\([1-5]\)"):
-        AttentionExplorer(weights(6, 1, 12, 48, 48), words(48))
-
-
-@pytest.mark.parametrize(("size", "limit"), [(16, 62_000), (64, 440_000)])
-def test_size_of_six_layers_of_twelve_heads(size, limit):
-    """Random weights pack worse than a model's: of real ones the same counts take 57, 317 kB."""
-    made = AttentionExplorer(weights(6, 1, 12, size, size), words(size))
-    assert len(made.html.encode("utf-8")) <= limit
+    too_large = {"attentions": weights(6, 1, 12, 48, 48), "tokens": words(48)}
+    fewer = r"show fewer layers at a time, for example layers=range\([1-5]\)"
+    assert refusal_faults(AttentionExplorer, [(too_large, fewer)]) == []

@@ -1,14 +1,11 @@
-"""Views that are careless with their tokens: the checks of the ten thousand token lists find them out."""
+"""Views that are careless with their tokens: the checks of the generated token lists find them out."""
 
-from collections.abc import Iterator
 from random import Random
 
 import pytest
-from playwright.sync_api import Browser
 
-from tests.support.browser import browser, executable
+from tests.support.made_views import VIEWS
 from tests.support.token_lists import HOSTILE, Made, gather, live_faults, static_faults
-from tests.views.test_token_lists import alignment_view
 from utils.explorers import delivery
 from utils.explorers.delivery import Explorer
 
@@ -42,43 +39,40 @@ CARELESS = {  # what a careless view does with its tokens: the faults that are t
 }
 
 
-def planted(number: int) -> Made:
-    """Return a view of the kind that the careless code of that number was given."""
-    packed = delivery.pack({"tokens": TOKENS}, {})
-    return Explorer(f"careless {number}", payload=packed, picture=b"", width=1, alt="", summary=""), TOKENS
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as started:
-        yield started
+def planted(kind: str, tokens: list[str] = TOKENS) -> Made:
+    """Return a view of that kind that carries ``tokens``, and is to show all ``TOKENS``."""
+    packed = delivery.pack({"tokens": tokens}, {})
+    return Explorer(kind, payload=packed, picture=b"", width=1, alt="", summary=""), TOKENS
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(executable() is None, reason="no Chromium or Chrome on this machine")
-@pytest.mark.parametrize("number", range(len(CARELESS)))
-def test_careless_views_are_found_out(number, chromium, tmp_path, monkeypatch):
-    [(code, found)] = list(CARELESS.items())[number : number + 1]
+@pytest.mark.parametrize("code", CARELESS)
+def test_careless_views_are_found_out(code, chromium, tmp_path, monkeypatch):
     path = tmp_path / "careless.js"
     lines = ("function build({ header: { tokens } }) {", "const view = element('div');", code, "return view;", "}")
-    path.write_text("\n".join([*lines, f"start('careless {number}', build);"]), "utf-8")
-    monkeypatch.setitem(delivery.SOURCES, f"careless {number}", (str(path),))
-    made = gather([lambda: planted(number)])
+    path.write_text("\n".join([*lines, "start('careless', build);"]), "utf-8")
+    monkeypatch.setitem(delivery.SOURCES, "careless", (str(path),))
+    delivery.script.cache_clear()
+    made = gather([lambda: planted("careless")])
     assert made.faults == []
     faults = live_faults(chromium, made, tmp_path / "page.html")
-    for fault in found:
+    for fault in CARELESS[code]:
         assert any(fault in each for each in faults), faults
 
 
-@pytest.mark.parametrize("text", [HOSTILE[2], '" onerror="window.hacked=1', "</div>", '"><p>', "\ud800"])
-def test_careless_html_is_found_out(text):
-    made, _ = alignment_view(Random(1))
+def test_careless_html_is_found_out():
+    made, _ = VIEWS["alignment"](Random(1))
+    whole = made.html
     assert static_faults(made) == []
-    made.html = made.html.replace(' style="', f'{text}" style="', 1)
-    assert static_faults(made) != []
+    for text in (HOSTILE[2], '" onerror="window.hacked=1', "</div>", '"><p>', "\ud800"):
+        made.html = whole.replace(' style="', f'{text}" style="', 1)
+        assert static_faults(made) != [], text
 
 
-def test_view_that_cannot_be_made_is_found_out():
-    made = gather([lambda: alignment_view(Random(1)), lambda: 1 / 0])
-    assert (len(made.expected), len(made.faults)) == (1, 1)
-    assert "number 1 was not made: ZeroDivisionError" in made.faults[0]
+def test_views_that_cannot_be_made_or_lose_a_token_are_found_out():
+    made = gather([lambda: planted("steps"), lambda: 1 / 0, lambda: planted("steps", TOKENS[:-1])])
+    assert len(made.expected) == 2
+    assert made.faults == [
+        "number 1 was not made: ZeroDivisionError('division by zero')",
+        "number 2 does not carry 'constructor'",
+    ]

@@ -59,40 +59,31 @@ def test_pack_and_unpack_are_inverse(header, numbers):
         np.testing.assert_array_equal(arrays[kind], array)
 
 
-def test_pack_names_what_it_does_not_carry():
+def test_what_cannot_be_packed_or_read_is_said():
     with pytest.raises(ValueError, match="'weights' has dtype float64"):
         delivery.pack({}, {"weights": np.zeros(2)})
     with pytest.raises(ValueError, match="not JSON compliant"):
         delivery.pack({"value": float("nan")}, {})
-
-
-def test_other_html_holds_no_payload():
     with pytest.raises(ValueError, match="holds no explorer"):
         delivery.payload_of("<div>no</div>")
 
 
-@pytest.mark.parametrize(
-    ("token", "shown"),
-    [
-        (" the", "␣the"),
-        ("\n", "↵"),
-        ("\t", "⇥"),
-        ("", "(empty)"),
-        ("\0", "␀"),
-        ("\x7f", "␡"),
-        ("\u200b", "⟨U+200B⟩"),
-        ("\u202e", "⟨U+202E⟩"),
-        ("\u2028", "⟨U+2028⟩"),
-        ("\xa0", "⟨U+00A0⟩"),
-        ("\ud800", "⟨U+D800⟩"),
-        ("\u0301", "◌\u0301"),
-        ("👩\u200d🔬", "👩\u200d🔬"),
-        ("שלום", "שלום"),
-    ],
-)
-def test_what_cannot_be_seen_is_made_visible(token, shown):
-    assert delivery.visible(token) == shown
-
-
-def test_running_text_keeps_its_spaces():
-    assert delivery.visible("a b\n", spaces=False) == "a b↵"
+def test_what_cannot_be_seen_is_made_visible():
+    expected = {
+        " the": "␣the",
+        "\n": "↵",
+        "\t": "⇥",
+        "": "(empty)",
+        "\0": "␀",
+        "\x7f": "␡",
+        "\u200b": "⟨U+200B⟩",
+        "\u202e": "⟨U+202E⟩",
+        "\u2028": "⟨U+2028⟩",
+        "\xa0": "⟨U+00A0⟩",
+        "\ud800": "⟨U+D800⟩",
+        "\u0301": "◌\u0301",
+        "👩\u200d🔬": "👩\u200d🔬",
+        "שלום": "שלום",
+    }
+    assert {token: delivery.visible(token) for token in expected} == expected
+    assert delivery.visible("a b\n", spaces=False) == "a b↵"  # running text keeps its spaces

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from nbclient import NotebookClient
 
 from tests.support.html_page import Page
+from tests.support.view_outputs import refusal_faults
 from tools import notebook_files
 from tools.run_notebooks import ThisPython
 from utils.course import ROOT
@@ -65,10 +66,7 @@ def test_runs_at_once_and_for_every_new_text_and_choice():
         examples.value = "two"
         assert (loop.shown, loop.field.value, examples.value) == (["two 2 2.0"], "two", "")
     assert loop.message.value == ""
-
-
-def test_without_examples_there_is_no_menu_of_them():
-    assert Loop(str.upper).menus == []
+    assert Loop(str.upper).menus == []  # without choices or examples
 
 
 def test_button_is_busy_while_the_model_runs_and_ready_afterwards():
@@ -92,33 +90,21 @@ def test_button_is_busy_while_the_model_runs_and_ready_afterwards():
 @pytest.mark.parametrize("error", [ValueError, CourseError])
 def test_expected_errors_are_one_sentence_and_the_last_picture_stays(error):
     def run(text, layer):
-        if text != "first":
-            raise error(f"The text {text!r} is not known; type first.")
-        return text
+        if text == "first":
+            return text
+        if text == "without words":
+            raise error
+        raise error(f"The text {text!r} is not known; type first.")
 
     loop = Loop(run, choices={"layer": [3, 4]})
     loop.field.value = HOSTILE
     assert loop.said == f"The text {HOSTILE!r} is not known; type first.Below is still the result for “first”, layer 3."
     assert {tag for tag, _ in Page(loop.message.value).seen} == {"div"}
     assert loop.shown == ["first"]
+    loop.field.value = "without words"
+    assert loop.said.startswith(f"{error.__name__}Below is still")
     loop.field.value = "first"
     assert loop.message.value == ""
-
-
-def test_error_without_words_says_its_name():
-    def run(text):
-        if text == "second":
-            raise ValueError
-        return text
-
-    loop = Loop(run)
-    loop.field.value = "second"
-    assert loop.said.startswith("ValueErrorBelow")
-
-
-def test_function_that_shows_nothing_is_told_so():
-    with pytest.raises(ValueError, match="nothing to show for “first”: the function returned None"):
-        live(lambda text: None, text="first")
 
 
 def test_other_errors_say_where_they_happened():
@@ -158,6 +144,8 @@ def test_interrupt_stops_the_run_and_nothing_else():
 def test_first_run_raises_its_errors_for_the_author_to_see():
     with pytest.raises(ZeroDivisionError):
         live(lambda text: 1 / 0, text="first")
+    with pytest.raises(ValueError, match="nothing to show for “first”: the function returned None"):
+        live(lambda text: None, text="first")
 
 
 # --- presses
@@ -178,33 +166,15 @@ def test_button_runs_again_but_not_for_the_click_that_came_with_the_text(clock):
     assert ran[3:] == ["second"]
 
 
-def test_press_while_the_model_runs_is_not_queued(clock):
-    """Newer kernels handle the messages of each widget in a thread of its own."""
-    ran, started, go_on = [], threading.Event(), threading.Event()
-
-    def run(text):
-        ran.append(text)
-        if text == "slow":
-            started.set()
-            assert go_on.wait(60)
-        return text
-
-    loop = Loop(run)
-    slow = threading.Thread(target=setattr, args=(loop.field, "value", "slow"))
-    slow.start()
-    assert started.wait(60)
-    clock[0] += 100
-    press = threading.Thread(target=loop.button.click)
-    press.start()
-    press.join(60)  # it does not wait for the run
-    assert not press.is_alive()
-    go_on.set()
-    slow.join(60)
-    assert ran == ["first", "slow"]
+def in_a_thread(do, *arguments):
+    thread = threading.Thread(target=do, args=arguments)
+    thread.start()
+    return thread
 
 
-def test_choices_made_while_the_model_runs_are_run_once_it_has_ended():
-    ran, started, go_on = [], threading.Event(), threading.Event()
+def slow_loop(ran, go_on):
+    """Return a loop with two menus, and the thread of its run for “slow”, which has started and waits for ``go_on``."""
+    started = threading.Event()
 
     def run(text, a, b):
         ran.append((text, a, b))
@@ -214,12 +184,28 @@ def test_choices_made_while_the_model_runs_are_run_once_it_has_ended():
         return f"{text} {a} {b}"
 
     loop = Loop(run, choices={"a": [0, 1], "b": [0, 1]})
-    slow = threading.Thread(target=setattr, args=(loop.field, "value", "slow"))
-    slow.start()
+    slow = in_a_thread(setattr, loop.field, "value", "slow")
     assert started.wait(60)
-    changes = [threading.Thread(target=setattr, args=(menu, "value", "1")) for menu in loop.menus]
-    for change in changes:
-        change.start()
+    return loop, slow
+
+
+def test_press_while_the_model_runs_is_not_queued(clock):
+    """Newer kernels handle the messages of each widget in a thread of its own."""
+    ran, go_on = [], threading.Event()
+    loop, slow = slow_loop(ran, go_on)
+    clock[0] += 100
+    press = in_a_thread(loop.button.click)
+    press.join(60)  # it does not wait for the run
+    assert not press.is_alive()
+    go_on.set()
+    slow.join(60)
+    assert ran == [("first", 0, 0), ("slow", 0, 0)]
+
+
+def test_choices_made_while_the_model_runs_are_run_once_it_has_ended():
+    ran, go_on = [], threading.Event()
+    loop, slow = slow_loop(ran, go_on)
+    changes = [in_a_thread(setattr, menu, "value", "1") for menu in loop.menus]
     while any(menu.value == "0" for menu in loop.menus):
         pass  # both are chosen, and wait
     go_on.set()
@@ -273,16 +259,12 @@ def test_long_sentences_are_cut_where_they_are_only_mentioned():
     assert loop.said == f"No.Below is still the result for “{'word ' * 12}…”."
 
 
-@pytest.mark.parametrize("options", [{"text": ""}, {"text": " "}, {"text": None}, {"examples": ["fine", 3]}])
-def test_texts_must_be_strings_with_something_in_them(options):
-    with pytest.raises(ValueError, match="give a string that is not empty"):
-        live(str.upper, **{"text": "first", **options})
-
-
-@pytest.mark.parametrize("values", [[], {}, "abc", range(0)])
-def test_menus_must_have_something_in_them(values):
-    with pytest.raises(ValueError, match=r"choices\['layer'\] is .*; give a list of values"):
-        live(str.upper, text="first", choices={"layer": values})
+def test_texts_and_menus_must_have_something_in_them():
+    texts = [{"text": ""}, {"text": " "}, {"text": None}, {"examples": ["fine", 3]}]
+    cases = [(options, "give a string that is not empty") for options in texts]
+    for values in ([], {}, "abc", range(0)):
+        cases.append(({"choices": {"layer": values}}, r"choices\['layer'\] is .*; give a list of values"))
+    assert refusal_faults(live, cases, run=str.upper, text="first") == []
 
 
 # --- in a kernel

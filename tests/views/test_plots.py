@@ -117,19 +117,11 @@ def test_a_logarithmic_axis_is_labelled_with_plain_numbers(shown):
     assert {"1", "10", "100", "1000"} <= {label.get_text() for label in axes.get_yticklabels()}
 
 
-def test_flow_writes_every_stage_and_its_content(shown):
+def test_flow_writes_every_stage_and_a_way_around_goes_above_the_boxes_to_a_later_one(shown):
     figure, axes = plt.subplots()
-    plots.flow(axes, [("ids", "(3, 5)", plots.INK), ("vectors", "(3, 5, 256)", plots.ENCODER)], title="shapes")
-    written = {text.get_text() for text in axes.texts}
-    assert {"ids", "(3, 5)", "vectors", "(3, 5, 256)"} <= written
-    plots.show(figure, alt=ALT)
-    assert picture(shown).std() > 5  # something is drawn
-
-
-def test_a_way_around_goes_above_the_boxes_from_one_to_a_later_one(shown):
-    figure, axes = plt.subplots()
-    stages = [(name, "", plots.INK) for name in ("in", "norm", "attend", "+")]
-    plots.flow(axes, stages)
+    stages = [(name, f"({place}, 5)", plots.INK) for place, name in enumerate(("in", "norm", "attend", "+"))]
+    plots.flow(axes, stages, title="shapes")
+    assert {text for stage in stages for text in stage[:2]} <= {text.get_text() for text in axes.texts}
     plots.flow(around := figure.add_subplot(), stages, around=[(0, 3)])
     assert len(around.texts) == len(axes.texts) + 1
     way = around.texts[-1]
@@ -140,3 +132,5 @@ def test_a_way_around_goes_above_the_boxes_from_one_to_a_later_one(shown):
     drawn = way.arrow_patch.get_window_extent()
     assert max(tops) < drawn.y0
     assert drawn.y1 < around.get_window_extent().y1
+    plots.show(figure, alt=ALT)
+    assert picture(shown).std() > 5  # something is drawn

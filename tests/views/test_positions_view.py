@@ -1,20 +1,15 @@
-import itertools
 import math
-from io import BytesIO
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
-from tests.views.test_explorers import Tags
-from utils.explorers import PositionsView, delivery
+from tests.support.attention_samples import noise
+from tests.support.view_outputs import image_of, pixels_of, refusal_faults, stored
+from utils.explorers import PositionsView
 from utils.explorers.positions import MOST_NUMBERS, MOST_POSITIONS
-
-HOSTILE = '</script><img src=x onerror="alert(1)">'
-any_text = st.text(alphabet=st.characters(exclude_categories=()), max_size=12)
 
 
 def sinusoidal(length, size):
@@ -26,38 +21,22 @@ def sinusoidal(length, size):
     return torch.tensor(rows)
 
 
-def random(*shape, seed=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-def read(made):
-    return delivery.payload_of(made.html)
-
-
-def stored(made, number=0):
-    """Return the table as the browser decodes it."""
-    _, arrays = read(made)
-    values = arrays[f"values{number}"]
-    if values.dtype == np.float32:
-        return torch.from_numpy(values)
-    return (torch.from_numpy(values).float() - 128) / 127 * torch.from_numpy(arrays[f"largest{number}"])[:, None]
-
-
-def picture_of(made):
-    image = dict(Tags(made.html).elements)["img"]
-    return Image.open(BytesIO(delivery.base64.b64decode(image["src"].partition(",")[2]))), image
-
-
-# --- the numbers
+def table_of(made):
+    """Return the first table as the browser decodes it."""
+    _, arrays = stored(made)
+    values = torch.from_numpy(arrays["values0"])
+    if values.dtype == torch.float32:
+        return values
+    return (values.float() - 128) / 127 * torch.from_numpy(arrays["largest0"])[:, None]
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 12), st.integers(2, 9), st.floats(1e-6, 1e6), st.integers(0, 99))
 def test_table_is_stored_as_it_is_whatever_its_shape(positions, size, scale, seed):
-    table = scale * random(positions, size, seed=seed)
+    table = scale * noise(positions, size, seed=seed)
     made = PositionsView(table)
-    torch.testing.assert_close(stored(made), table, rtol=2e-5, atol=0)
-    header, arrays = read(made)
+    torch.testing.assert_close(table_of(made), table, rtol=2e-5, atol=0)
+    header, arrays = stored(made)
     assert (header["tables"][0]["positions"], header["tables"][0]["size"]) == (positions, size)
     assert len(arrays["turns0"]) == math.ceil(size / 2)
     products = table.double() @ table.double().T
@@ -72,30 +51,30 @@ def test_table_is_stored_as_it_is_whatever_its_shape(positions, size, scale, see
 
 
 def test_large_table_is_stored_to_a_250th_of_each_positions_largest_number():
-    table = random(512, 384)
+    table = noise(512, 384)
     table[0, 7] = 40.0
     table[3] = 0.0
     made = PositionsView(table)
-    assert read(made)[1]["values0"].dtype == np.uint8
-    assert ((stored(made) - table).abs() <= table.abs().amax(dim=1, keepdim=True) / 250).all()
-    assert torch.equal(stored(made)[3], table[3])
+    assert stored(made)[1]["values0"].dtype == np.uint8
+    assert ((table_of(made) - table).abs() <= table.abs().amax(dim=1, keepdim=True) / 250).all()
+    assert torch.equal(table_of(made)[3], table[3])
 
 
 def test_sines_and_cosines_turn_once_in_their_wavelength():
-    header, arrays = read(PositionsView(sinusoidal(128, 64)))
+    header, arrays = stored(PositionsView(sinusoidal(128, 64)))
     expected = 10_000 ** (-np.arange(0, 64, 2) / 64)
     np.testing.assert_allclose(arrays["turns0"], expected, rtol=1e-3)
     assert header["tables"][0]["alone"] is True
     backwards = sinusoidal(50, 8).flip(1)  # cosines before sines: the hand turns the other way
-    np.testing.assert_allclose(read(PositionsView(backwards))[1]["turns0"], -expected[[24, 16, 8, 0]], rtol=1e-3)
+    np.testing.assert_allclose(stored(PositionsView(backwards))[1]["turns0"], -expected[[24, 16, 8, 0]], rtol=1e-3)
     coarse = sinusoidal(128, 64).bfloat16()
-    assert np.isfinite(read(PositionsView(coarse))[1]["turns0"]).all()
+    assert np.isfinite(stored(PositionsView(coarse))[1]["turns0"]).all()
 
 
 @pytest.mark.parametrize(
     "table",
     [
-        random(128, 2),
+        noise(128, 2),
         torch.ones(9, 2),  # stands still
         torch.zeros(9, 2),
         sinusoidal(128, 2) * torch.linspace(1, 1.1, 128)[:, None],  # grows
@@ -107,60 +86,70 @@ def test_sines_and_cosines_turn_once_in_their_wavelength():
     ],
 )
 def test_what_does_not_turn_evenly_is_no_clock(table):
-    assert np.isnan(read(PositionsView(table))[1]["turns0"]).all()
+    assert np.isnan(stored(PositionsView(table))[1]["turns0"]).all()
 
 
 def test_odd_number_of_dimensions_ends_with_a_pair_of_its_own():
-    _, arrays = read(PositionsView(sinusoidal(40, 5)))
+    _, arrays = stored(PositionsView(sinusoidal(40, 5)))
     assert np.isfinite(arrays["turns0"]).tolist() == [True, True, False]
 
 
 def test_cosine_of_a_vector_of_zeros_is_unknown():
-    table = random(5, 4)
+    table = noise(5, 4)
     table[1] = 0
-    bounds = read(PositionsView(table))[1]["by_distance0"]
+    bounds = stored(PositionsView(table))[1]["by_distance0"]
     assert np.isfinite(bounds).all()  # other positions are as far apart
-    assert np.isnan(read(PositionsView(table[:2]))[1]["by_distance0"][1, :, 1]).all()
+    assert np.isnan(stored(PositionsView(table[:2]))[1]["by_distance0"][1, :, 1]).all()
 
 
 def test_summary_says_what_was_measured():
-    made = PositionsView({"waves": sinusoidal(128, 64), "learned": random(20, 6)})
+    made = PositionsView({"waves": sinusoidal(128, 64), "learned": noise(20, 6)})
     waves, learned = made.summary.split("\n")[1:]
     assert waves.startswith("waves: 128 × 64 (positions × dimensions). 32 of its 32 pairs of dimensions turn evenly")
     assert f"once in 6.283 to {2 * math.pi * 10_000 ** (62 / 64):,.0f} positions" in waves
     table = sinusoidal(128, 64).double()
     assert f"on the distance of two positions alone: 32 at 0, {table[0] @ table[1]:.4g} at 1" in waves
-    table = random(20, 6).double()
+    table = noise(20, 6).double()
     low, high = (table[:-1] * table[1:]).sum(dim=1).aminmax()
     assert "learned: 20 × 6 (positions × dimensions). 0 of its 3 pairs" in learned
     assert f"on more than their distance: {low:.4g} to {high:.4g} at 1".replace("-", "−") in learned
-    assert learned in dict(Tags(made.html).elements)["img"]["alt"]
-    assert "100" not in PositionsView(random(1, 2)).summary
+    assert learned in image_of(made)["alt"]
+    assert "100" not in PositionsView(noise(1, 2)).summary
 
 
 def test_start():
     made = PositionsView(sinusoidal(128, 128))
-    assert read(made)[0]["start"] == {"position": 42, "distance": 5, "column": 16}
+    assert stored(made)[0]["start"] == {"position": 42, "distance": 5, "column": 16}
     made = PositionsView(sinusoidal(128, 128), start=(100, -20, 63))
-    assert read(made)[0]["start"] == {"position": 100, "distance": -20, "column": 126}
-    assert "dot products with position 100" in dict(Tags(made.html).elements)["img"]["alt"]
-    assert read(PositionsView(torch.ones(1, 2)))[0]["start"] == {"position": 0, "distance": 0, "column": 0}
+    assert stored(made)[0]["start"] == {"position": 100, "distance": -20, "column": 126}
+    assert "dot products with position 100" in image_of(made)["alt"]
+    assert stored(PositionsView(torch.ones(1, 2)))[0]["start"] == {"position": 0, "distance": 0, "column": 0}
 
 
-@pytest.mark.parametrize(
-    "table",
-    [sinusoidal(6, 4).numpy(), sinusoidal(6, 4).tolist(), torch.nn.Parameter(sinusoidal(6, 4)), [[1, 2], [3, 4]]],
-)
-def test_arrays_lists_and_parameters_are_tables_too(table):
-    assert stored(PositionsView(table)).shape == (len(table), len(table[0]))
+def test_names_are_kept_and_said():
+    made = PositionsView(noise(3, 5), tokens=["a", " b", "c"], name="mine")
+    header, _ = stored(made)
+    assert header["labels"] == ["a", "␣b", "c"]
+    assert header["tables"][0]["name"] == "mine"
+    assert "mine: 3 × 5 (positions × dimensions)" in image_of(made)["alt"]
+    assert made.summary.startswith("Position vectors\nmine: ")
 
 
-# --- what is refused
+def test_picture_shows_the_table_and_the_curve():
+    signs = torch.ones(4, 4)
+    signs[:2] = -1
+    pixels = pixels_of(PositionsView(signs, start=(3, 0, 0)))
+    blue, orange = (np.abs(pixels[y, 300] - colour).max() for y, colour in ((90, (0, 114, 178)), (220, (213, 94, 0))))
+    assert max(blue, orange) < 12
+    # The dot products with the last position are -4 at the first two, 4 at the last two.
+    curve = (np.abs(pixels[:, 516:884] - (213, 94, 0)).max(axis=2) < 60).nonzero()
+    left, right = (curve[0][side].mean() for side in (curve[1] < 60, curve[1] > 300))
+    assert left > right + 150
+    assert len(pixels_of(PositionsView({"a": signs, "b": signs}))) == 2 * len(pixels)
 
 
-@pytest.mark.parametrize(
-    ("table", "options", "message"),
-    [
+def test_bad_input_gets_one_plain_sentence():
+    cases = [
         (torch.ones(3), {}, r"table has shape \(3,\); it must be \(positions, size\)"),
         (torch.ones(1, 3, 4), {}, r"table has shape \(1, 3, 4\).* without a batch"),
         ({"a": torch.ones(2, 2), "b": torch.ones(3)}, {}, r"table 'b' has shape \(3,\)"),
@@ -198,69 +187,6 @@ def test_arrays_lists_and_parameters_are_tables_too(table):
         (torch.ones(3, 2), {"start": (3, 0, 0)}, "start has position 3; in 'position vectors' it can be 0 to 2"),
         (torch.ones(3, 2), {"start": (1, 2, 0)}, "start has distance 2; in 'position vectors' it can be -1 to 1"),
         (torch.ones(3, 2), {"start": (1, 0, 1)}, "start has pair 1; in 'position vectors' it can be 0 to 0"),
-    ],
-)
-def test_what_does_not_fit_is_said_in_one_sentence(table, options, message):
-    with pytest.raises(ValueError, match=message) as caught:
-        PositionsView(table, **options)
-    assert "\n" not in str(caught.value)
-    assert str(caught.value).endswith(".")
-
-
-# --- what is delivered
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.lists(any_text, min_size=1, max_size=7), any_text)
-def test_tokens_and_names_of_any_kind_are_text(tokens, name):
-    made = PositionsView(random(len(tokens), 4), tokens=tokens, name=name)
-    assert [tag for tag, _ in Tags(made.html).elements] == ["div", "img", "script"]
-    made.html.encode("utf-8")
-    made.summary.encode("utf-8")
-    header, _ = read(made)
-    assert header["labels"] == [delivery.visible(token) for token in tokens]
-    assert header["tables"][0]["name"] == delivery.visible(name, spaces=False)
-
-
-def test_hostile_names_stay_out_of_the_markup():
-    made = PositionsView(random(2, 2), tokens=[HOSTILE, "a"], name=HOSTILE)
-    assert HOSTILE not in made.html.replace(delivery.script("positions"), "")
-
-
-def test_output_is_small():
-    assert len(PositionsView(sinusoidal(128, 128)).html) < 110_000
-    assert len(PositionsView(random(512, 384)).html) < 420_000
-    both = PositionsView({"sinusoidal": sinusoidal(128, 128), "learned": random(512, 384)})
-    assert len(both.html) < 420_000 + 65_000  # of noise; what a model learns packs better
-
-
-@pytest.mark.parametrize("shape", [(1, 2), (3, 5), (300, 400)])
-def test_output_has_a_picture_a_description_and_a_plain_form(shape):
-    made = PositionsView(random(*shape), name="mine")
-    picture, image = picture_of(made)
-    assert picture.format == "PNG"
-    assert picture.width == int(image["width"])
-    assert f"mine: {shape[0]} × {shape[1]} (positions × dimensions)" in image["alt"]
-    assert repr(made).startswith("Position vectors\nmine: ")
-
-
-def test_picture_shows_the_table_and_the_curve():
-    signs = torch.ones(4, 4)
-    signs[:2] = -1
-    pixels = np.asarray(picture_of(PositionsView(signs, start=(3, 0, 0)))[0].convert("RGB")).astype(int)
-    blue, orange = (np.abs(pixels[y, 300] - colour).max() for y, colour in ((90, (0, 114, 178)), (220, (213, 94, 0))))
-    assert max(blue, orange) < 12
-    # The dot products with the last position are -4 at the first two, 4 at the last two.
-    curve = (np.abs(pixels[:, 516:884] - (213, 94, 0)).max(axis=2) < 60).nonzero()
-    left, right = (curve[0][side].mean() for side in (curve[1] < 60, curve[1] > 300))
-    assert left > right + 150
-    two = picture_of(PositionsView({"a": signs, "b": signs}))[0]
-    assert two.height == 2 * len(pixels)
-
-
-def test_same_inputs_give_the_same_bytes(monkeypatch):
-    def made():
-        monkeypatch.setattr(delivery, "_numbers", itertools.count(4))
-        return PositionsView(sinusoidal(20, 8)).html
-
-    assert made() == made()
+    ]
+    changes = [({"table": table, **options}, message) for table, options, message in cases]
+    assert refusal_faults(PositionsView, changes) == []
