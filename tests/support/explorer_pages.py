@@ -103,7 +103,7 @@ class EveryPlace:
         """Measure the contrast of every kind of text, and that the background is the theme's."""
         assert_legible(page, self.texts, dark=dark)
 
-    @pytest.mark.parametrize("exporter", EXPORTERS)
+    @pytest.mark.parametrize("exporter", [HTMLExporter, pytest.param(SlidesExporter, marks=pytest.mark.nightly)])
     def test_static_pages_come_alive_and_ask_for_nothing(self, chromium, template_faults, tmp_path, exporter):
         with visit(chromium) as opened:
             opened.page.goto(exported(self.notebook(), exporter, tmp_path), wait_until="load")
