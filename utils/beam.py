@@ -6,13 +6,14 @@ key–value cache are all carried along, and no token is read twice.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from utils.decoding import Decodable, Generation, check_prompt
+from utils.decoding import Decodable, Generation, check_prompt, end_tokens, next_log_probabilities
 from utils.device import evaluating
 
 MOST_PENALTY = 10  # far more than anybody needs: 1 is the mean per token
@@ -80,35 +81,38 @@ def beam_search(
     *,
     width: int = 4,
     max_new_tokens: int,
-    end_id: int | None = None,
+    end_id: int | Iterable[int] | None = None,
     length_penalty: float = 0.0,
     mask: Tensor | None = None,
     trace: bool = False,
 ) -> BeamGeneration:
     """Continue each row of ``ids`` (batch, prompt) by the best text that a beam of ``width`` finds.
 
-    Each step takes, for each sentence, the 2 · ``width`` most probable continuations of its live hypotheses. Those that
-    end are finished if they are among the best ``width``; of the rest the best ``width`` live on. A sentence stops when
-    nothing alive can displace the worst of its ``width`` best finished hypotheses, and then takes no more of the
-    model's time. At ``max_new_tokens`` what lives is ranked with what is finished, by ``normalised_score``; equal ones
-    keep the order in which they were found. ``width=1`` without a length penalty is greedy search.
+    Each step takes, for each sentence, the 2 · ``width`` most probable continuations of its live hypotheses (with more
+    than one end token, one more ``width`` for each). Those that end are finished if they are among the best ``width``;
+    of the rest the best ``width`` live on. A sentence stops when nothing alive can displace the worst of its ``width``
+    best finished hypotheses, and then takes no more of the model's time. At ``max_new_tokens`` what lives is ranked
+    with what is finished, by ``normalised_score``; equal ones keep the order in which they were found. ``width=1``
+    without a length penalty is greedy search.
 
     Prompt, mask, state, ``end_id`` and training mode are treated as by ``generate``. Raises ``ValueError`` if the
     numbers are out of range or the model's logits hold NaN.
     """
     check_prompt(model, ids, mask)
     check_beam_settings(width, max_new_tokens, length_penalty)
-    searches = [_Search(width, max_new_tokens, end_id, length_penalty, trace) for _ in ids]
+    ends = end_tokens(end_id)
+    searches = [_Search(width, max_new_tokens, ends, length_penalty, trace) for _ in ids]
     active, new = searches, ids
     with evaluating(model):
         for _ in range(max_new_tokens):
-            logits, state = model(new, state) if mask is None else model(new, state, mask)
+            # (live rows of all sentences, vocabulary)
+            log_probabilities, state = next_log_probabilities(model, new, state, mask, ends)
             mask = None  # what the search adds is real
-            log_probabilities = logits[:, -1].float().log_softmax(dim=-1)  # (live rows of all sentences, vocabulary)
             if log_probabilities.isnan().any():
                 raise ValueError("the model's logits hold NaN, so nothing can be ranked; check its weights.")
-            # However the sentence's best 2 · width continuations are spread, no hypothesis contributes more than these.
-            values, tokens = (best.tolist() for best in log_probabilities.topk(min(2 * width, logits.size(-1))))
+            # However the sentence's best continuations are spread, no hypothesis contributes more than these.
+            most = min(_considered(width, ends), log_probabilities.size(-1))
+            values, tokens = (best.tolist() for best in log_probabilities.topk(most))
             rows, start = [], 0
             for search in active:
                 stop = start + len(search.live)
@@ -119,7 +123,7 @@ def beam_search(
                 break
             state = model.select_state(state, torch.tensor(rows, device=ids.device))
             new = torch.tensor([[node.token] for search in active for node in search.live], device=ids.device)
-    return _collected(ids, searches, end_id)
+    return _collected(ids, searches, ends)
 
 
 def check_beam_settings(width: int, max_new_tokens: int, length_penalty: float) -> None:
@@ -138,8 +142,8 @@ def check_beam_settings(width: int, max_new_tokens: int, length_penalty: float) 
 class _Search:
     """The beam of one sentence."""
 
-    def __init__(self, width: int, longest: int, end_id: int | None, length_penalty: float, trace: bool):
-        self.width, self.longest, self.end_id, self.length_penalty = width, longest, end_id, length_penalty
+    def __init__(self, width: int, longest: int, ends: tuple[int, ...], length_penalty: float, trace: bool):
+        self.width, self.longest, self.ends, self.length_penalty = width, longest, ends, length_penalty
         root = Node(None, -1, 0.0, 0.0, 0, "kept")
         self.live = [root]  # the most probable first
         self.ended = [] if longest else [root]  # the ``width`` best, the best first
@@ -158,10 +162,11 @@ class _Search:
             if value > -math.inf  # the model may forbid tokens
         ]
         candidates.sort(key=lambda node: (-node.total, places[node.parent], node.token))
-        best, rest = candidates[: 2 * self.width], candidates[2 * self.width :]
+        considered = _considered(self.width, self.ends)
+        best, rest = candidates[:considered], candidates[considered:]
         self.live = []
         for rank, node in enumerate(best):
-            if node.token == self.end_id:
+            if node.token in self.ends:
                 if rank < self.width:
                     node.fate = "finished"
                     self.ended.append(node)
@@ -205,11 +210,16 @@ class _Search:
         return tuple(Hypothesis(node.ids, node.total, self.score(node), node.fate == "finished") for node in self.ended)
 
 
-def _collected(ids: Tensor, searches: list[_Search], end_id: int | None) -> BeamGeneration:
+def _considered(width: int, ends: tuple[int, ...]) -> int:
+    """Return how many continuations a step considers: ``width`` are left even if every hypothesis ends in every way."""
+    return (1 + max(1, len(ends))) * width
+
+
+def _collected(ids: Tensor, searches: list[_Search], ends: tuple[int, ...]) -> BeamGeneration:
     hypotheses = tuple(search.hypotheses() for search in searches)
     best = [found[0] for found in hypotheses]
     longest = max((len(each.ids) for each in best), default=0)
-    filled = [[*each.ids, *[end_id] * (longest - len(each.ids))] for each in best]
+    filled = [[*each.ids, *ends[:1] * (longest - len(each.ids))] for each in best]
     new = torch.tensor(filled, dtype=ids.dtype, device=ids.device).reshape(len(best), longest)
     scores = torch.tensor([each.log_probability for each in best], device=ids.device)
     trees = tuple(tuple(search.tree) for search in searches if search.tree is not None)

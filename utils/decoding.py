@@ -6,6 +6,8 @@ search, which follows several texts at once, is ``utils.beam``.
 """
 
 import inspect
+import operator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -77,14 +79,68 @@ def check_prompt(model: Decodable, ids: Tensor, mask: Tensor | None = None) -> N
         raise ValueError(f"ids must have shape (batch, prompt) with at least one token a row, not {tuple(ids.shape)}.")
     if mask is not None and (mask.shape != ids.shape or not mask[:, -1].all() or (mask[:, :-1] & ~mask[:, 1:]).any()):
         raise ValueError("mask must have the shape of ids and be True at the end of each row: pad prompts on the left.")
-    if mask is None:
-        return
-    taken = inspect.signature(getattr(model, "forward", model)).parameters
-    anything = any(each.kind == each.VAR_POSITIONAL for each in taken.values())  # as a compiled model takes
-    if "mask" not in taken and not anything:
+    if mask is not None and not _knows_padding(model):
         raise ValueError(
             f"{type(model).__name__} does not know padding; give it prompts of one length at a time, and no mask."
         )
+    if (ids < 0).any():
+        raise ValueError(f"ids holds {int(ids.min())}, which is no token: ids are counted from 0.")
+    own = getattr(model, "out", None)  # the map that scores the course's own decoders' tokens
+    if isinstance(own, torch.nn.Linear) and (ids >= own.out_features).any():
+        raise ValueError(_not_a_token("ids holds", int(ids.max()), own.out_features))
+
+
+def _knows_padding(model: Decodable) -> bool:
+    taken = inspect.signature(getattr(model, "forward", model)).parameters
+    anything = any(each.kind == each.VAR_POSITIONAL for each in taken.values())  # as a compiled model takes
+    return "mask" in taken or anything
+
+
+def end_tokens(end_id: int | Iterable[int] | None) -> tuple[int, ...]:
+    """Return the ids that end a text: none for None, one, or several, as ``generation_config.eos_token_id`` gives them.
+
+    Raises ``ValueError``, saying what to do, for what cannot be an id: below 0, no whole number, or none at all.
+    """
+    if end_id is None:
+        return ()
+    several = isinstance(end_id, Iterable) and not isinstance(end_id, str) and getattr(end_id, "ndim", 1) > 0
+    given = list(end_id) if several else [end_id]
+    if not given:
+        raise ValueError("end_id holds no token; use None for a text that nothing ends.")
+    found = []
+    for each in given:
+        try:
+            token = -1 if isinstance(each, bool) else operator.index(each)
+        except TypeError:  # 2.0, "2"
+            token = -1
+        if token < 0:
+            raise ValueError(f"end_id must be the id of a token, a whole number from 0, or several; {each!r} is none.")
+        found.append(token)
+    return tuple(found)
+
+
+def next_log_probabilities(
+    model: Decodable, ids: Tensor, state: Any, mask: Tensor | None, ends: tuple[int, ...]
+) -> tuple[Tensor, Any]:
+    """Let ``model`` read ``ids`` (batch, new) after ``state``; return what follows them and the new state.
+
+    What follows is (batch, vocabulary), 32-bit log-probabilities. Raises ``ValueError``, saying what to do, for a text
+    beyond the model's positions, an id it has no vector for, and end tokens that are not in its vocabulary.
+    """
+    try:
+        logits, state = model(ids, state) if mask is None else model(ids, state, mask)
+    except IndexError as error:
+        raise ValueError(
+            f"the model cannot read these ids, of which the largest is {int(ids.max())} ({error}): a token lies "
+            "outside its vocabulary, or the text is longer than its positions; use its own tokenizer or a shorter text."
+        ) from error
+    if ends and max(ends) >= logits.size(-1):
+        raise ValueError(_not_a_token("end_id is", max(ends), logits.size(-1)))
+    return logits[:, -1].float().log_softmax(dim=-1), state
+
+
+def _not_a_token(which: str, token: int, vocabulary: int) -> str:
+    return f"{which} {token}, and the model knows the tokens 0 to {vocabulary - 1}; use the model's own tokenizer."
 
 
 def check_sampling_settings(temperature: float, top_k: int | None, top_p: float | None) -> None:
@@ -127,7 +183,7 @@ def generate(
     state: Any = None,
     *,
     max_new_tokens: int,
-    end_id: int | None = None,
+    end_id: int | Iterable[int] | None = None,
     strategy: Strategy | None = None,
     mask: Tensor | None = None,
     seed: int = 0,
@@ -135,11 +191,14 @@ def generate(
     """Continue each row of ``ids`` (batch, prompt) from ``state`` (None: the model's own start).
 
     ``mask`` (batch, prompt) is True at real tokens, which come last, for a model that knows padding; None: all are
-    real. Stops after ``max_new_tokens``, or once every row has produced ``end_id``; rows that ended early are filled up
-    with ``end_id``. Without a strategy the search is greedy. The same ``seed`` gives the same text. A module that is in
-    training mode is put in evaluation mode meanwhile.
+    real. Stops after ``max_new_tokens``, or once every row has produced ``end_id`` (of several, any); rows that ended
+    early are filled up with it (of several, with the first). Without a strategy the search is greedy. The same ``seed``
+    gives the same text. A module that is in training mode is put in evaluation mode meanwhile. Raises ``ValueError``
+    as ``next_log_probabilities`` does.
     """
     check_prompt(model, ids, mask)
+    ends = end_tokens(end_id)
+    stop = torch.tensor(ends, device=ids.device)
     strategy = strategy or Greedy()
     generator = torch.Generator().manual_seed(seed)
     scores = torch.zeros(ids.size(0), device=ids.device)
@@ -147,18 +206,17 @@ def generate(
     new = ids
     with evaluating(model):
         for _ in range(max_new_tokens):
-            logits, state = model(new, state) if mask is None else model(new, state, mask)
+            log_probabilities, state = next_log_probabilities(model, new, state, mask, ends)
             mask = None  # what is generated is real
-            log_probabilities = logits[:, -1].float().log_softmax(dim=-1)  # (batch, vocabulary)
-            if end_id is not None:
+            if ends:
                 log_probabilities = log_probabilities.masked_fill(finished[:, None], -torch.inf)
-                log_probabilities[finished, end_id] = 0.0
+                log_probabilities[finished, ends[0]] = 0.0
             tokens = strategy.choose(log_probabilities, generator)
             scores = scores + log_probabilities.gather(1, tokens[:, None]).squeeze(1)
             new = tokens[:, None]
             ids = torch.cat([ids, new], dim=1)
-            if end_id is not None:
-                finished = finished | (tokens == end_id)
+            if ends:
+                finished = finished | torch.isin(tokens, stop)
                 if finished.all():
                     break
     return Generation(ids, scores)

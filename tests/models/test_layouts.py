@@ -1,5 +1,6 @@
 """Weights in the layouts of BERT and GPT-2: transformers' own outputs, and whatever does not fit named in the error."""
 
+import itertools
 import json
 from functools import cache
 
@@ -57,6 +58,7 @@ SETTINGS = {
 LOADERS = {"bert": load_bert, "masked": load_masked_language_model, "gpt2": load_gpt2}
 DECODERS = [(kind, name) for kind in ("gpt2",) for name in SETTINGS[kind]]
 WRAPPED = {"GPT-2": their_gpt2, "Llama": their_llama}
+ENDS = (END, [END, 7, 11])  # as generation_config gives them: one, or several
 SEARCHES = [{}, *({"width": width, "length_penalty": penalty} for width in (2, 4) for penalty in (0.0, 1.0))]
 
 
@@ -165,14 +167,14 @@ def test_searches_go_on_as_transformers_does(models, which):
         model = loaded(LOADERS[which[0]], folder)
     mask, written = padding(LENGTHS, "left"), set()
     common = {"attention_mask": mask.long(), "do_sample": False, "return_dict_in_generate": True, "output_scores": True}
-    common |= {"max_new_tokens": 12, "eos_token_id": END, "pad_token_id": END}
-    for options in SEARCHES:
+    for ends, options in itertools.product(ENDS, SEARCHES):
+        common |= {"max_new_tokens": 12, "eos_token_id": ends, "pad_token_id": END}
         width = options.get("width", 1)
         asked = {"num_beams": width, "num_return_sequences": width, "early_stopping": "never"} if options else {}
         asked |= {"length_penalty": options["length_penalty"]} if options else {}
         expected = theirs.generate(IDS, **common, **asked)
         search = beam_search if options else generate
-        found = search(model, IDS, mask=mask, max_new_tokens=12, end_id=END, **options)
+        found = search(model, IDS, mask=mask, max_new_tokens=12, end_id=ends, **options)
         best, length = expected.sequences[::width], found.ids.size(1)
         assert found.ids.tolist() == best[:, :length].tolist(), options
         assert (best[:, length:] == END).all(), options

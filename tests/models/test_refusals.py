@@ -8,9 +8,9 @@ from functools import partial
 import pytest
 import torch
 
-from tests.support.every_model import TRANSLATORS, gru_decoder
+from tests.support.every_model import DECODERS, TRANSLATORS, gru_decoder
 from tests.support.hand_made import small_decoder
-from tests.support.tiny_transformers import VOCABULARY, decoder, encoder, masked_model, padding, random_ids
+from tests.support.tiny_transformers import LONGEST, VOCABULARY, decoder, encoder, masked_model, padding, random_ids
 from utils.attention import DotScore, MultiHeadAttention, attention, masked_softmax
 from utils.beam import beam_search
 from utils.decoding import generate, sampling_probabilities
@@ -105,6 +105,22 @@ def searches() -> Cases:
         for model in (DecoderRNN(4, 9), AttentionDecoderRNN(4, 9)):
             said = f"{type(model).__name__} does not know padding; give it prompts of one"
             yield said, partial(search, model, random_ids(2, 3), mask=torch.ones(2, 3, dtype=torch.bool))
+        for model in (decoder(), gru_decoder(), DECODERS["GPT-2 of transformers"].model):
+            go_on, known = partial(search, model), f"the model knows the tokens 0 to {VOCABULARY - 1}"
+            for wrong in (-1, 2.0, "2", True, [2, "3"]):
+                said = "end_id must be the id of a token, a whole number from 0, or several; .* is none"
+                yield said, partial(go_on, random_ids(2, 3), end_id=wrong)
+            yield "end_id holds no token; use None", partial(go_on, random_ids(2, 3), end_id=[])
+            yield f"end_id is 99, and {known}", partial(go_on, random_ids(2, 3), end_id=99)
+            yield f"end_id is {VOCABULARY}, and {known}", partial(go_on, random_ids(2, 3), end_id=[3, VOCABULARY])
+            yield "ids holds -1, which is no token", partial(go_on, torch.tensor([[4, -1]]))
+            yield (
+                f"{VOCABULARY}.*(knows the tokens|outside its vocabulary)",
+                partial(go_on, torch.tensor([[VOCABULARY]])),
+            )
+        for model in (SHORT[1], DECODERS["GPT-2 of transformers"].model):
+            yield "positions", partial(search, model, random_ids(1, LONGEST + 1))
+            yield "positions", partial(search, model, random_ids(1, LONGEST - 1), max_new_tokens=5)
     beams, prompt = partial(beam_search, small_decoder()), torch.tensor([[4]])
     yield "width must be at least 1, not 0", partial(beams, prompt, max_new_tokens=2, width=0)
     yield "max_new_tokens must be at least 0, not -1", partial(beams, prompt, max_new_tokens=-1)

@@ -3,6 +3,7 @@
 import copy
 from functools import cache, partial
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -92,6 +93,26 @@ def test_each_row_of_a_batch_is_continued_as_if_it_were_alone(name, search):
 
 def test_most_decoders_end_texts_at_different_places_so_that_something_is_filled_up():
     assert sum(bool(ends(name)) for name in DECODERS) > 0.8 * len(DECODERS)
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_a_text_may_end_with_any_of_several_tokens(name):
+    """They come in any form, and what follows the first that is written is filled up with the first of the list."""
+    (model, start), ids, several = DECODERS[name], random_ids(4, 2, seed=4), [*ends(name), 3, 7][:3]
+    free = generate(model, ids, start(EVERYTHING), max_new_tokens=7).ids[:, 2:].tolist()
+    made = generate(model, ids, start(EVERYTHING), max_new_tokens=7, end_id=several).ids[:, 2:].tolist()
+    for row, expected in zip(made, free, strict=True):
+        own = next((place + 1 for place, token in enumerate(expected) if token in several), len(row))
+        assert row == expected[:own] + several[:1] * (len(row) - own)
+    for search in SEARCHES.values():
+        found = search(model, ids, start(EVERYTHING), max_new_tokens=7, end_id=several)
+        one = search(model, ids, start(EVERYTHING), max_new_tokens=7, end_id=several[0])
+        for form in (tuple(several), np.array(several), torch.tensor(several), list(torch.tensor(several))):
+            other = search(model, ids, start(EVERYTHING), max_new_tokens=7, end_id=form)
+            assert torch.equal(other.ids, found.ids)
+        for form in (several[:1], np.int64(several[0]), torch.tensor(several[0])):
+            other = search(model, ids, start(EVERYTHING), max_new_tokens=7, end_id=form)
+            assert torch.equal(other.ids, one.ids)
 
 
 @pytest.mark.parametrize("name", [name for name, each in DECODERS.items() if takes(each.model, "mask")])

@@ -1,13 +1,13 @@
 """The beam tree: what beam search kept, pruned and finished at each width, one word after the other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from utils.beam import BeamGeneration, Hypothesis, Node, beam_search, check_beam_settings
-from utils.decoding import Decodable, check_prompt
+from utils.decoding import Decodable, check_prompt, end_tokens
 from utils.explorers.beam_picture import stored_picture
 from utils.explorers.delivery import Explorer, pack, shortened, visible
 
@@ -41,7 +41,7 @@ class BeamTree(Explorer):
         width: int = 3,
         widths: Sequence[int] | None = None,
         max_new_tokens: int,
-        end_id: int | None = None,
+        end_id: int | Iterable[int] | None = None,
         length_penalty: float = 0.0,
         prompt: str = "",
     ) -> None:
@@ -63,7 +63,9 @@ class BeamTree(Explorer):
         name_of = _Names(tokens)
         before = shortened(visible(prompt, spaces=False), 60) if prompt else "start"
         lines = [_sentence(each, made.hypotheses[0][0], name_of, length_penalty) for each, made in found.items()]
-        header = {"prompt": before, "widths": widths, "limit": max_new_tokens, "end": end_id, "penalty": length_penalty}
+        ends = end_tokens(end_id)
+        end = list(ends) if len(ends) > 1 else next(iter(ends), None)
+        header = {"prompt": before, "widths": widths, "limit": max_new_tokens, "end": end, "penalty": length_penalty}
         widest = found[widths[-1]]
         greedy = found[1].hypotheses[0][0].ids if widths[0] == 1 and not length_penalty else ()
         steps = max(node.length for node in widest.trees[0])
