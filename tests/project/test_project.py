@@ -1,6 +1,7 @@
 """What holds over the whole project: its pins, its table of notebooks, the order of its rooms, its commands."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -223,6 +224,7 @@ def test_ci_tries_the_pythons_that_make_accepts():
     assert {first, last} <= set(tried)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="it is a shell script")
 def test_ci_fails_without_a_browser(tmp_path):
     """With nothing but a shell to find, ``.ci/run`` says what is missing and does not come to the tests."""
     for name in ("bash", "dirname"):
