@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import missing_browser
+from tests.support import missing_browser, scheduling
 from tools import browser
 from utils.course import ROOT
 from utils.lessons import LESSONS
@@ -245,3 +245,10 @@ def test_a_missing_browser_is_a_failure_on_ci_and_a_skip_elsewhere(monkeypatch):
             missing_browser.end_without_one()
     monkeypatch.setattr(browser, "executable", lambda: "/bin/chromium")
     missing_browser.end_without_one()
+
+
+def test_what_the_sharing_out_of_the_tests_relies_on_is_there():
+    seconds = scheduling.seconds_of_lessons((ROOT / "README.md").read_text("utf-8"))
+    assert set(seconds) == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert set(seconds.values()) != {scheduling.UNKNOWN}, "the README's column of seconds is not read"
+    assert [name for name in scheduling.ITEM_BY_ITEM if not (ROOT / name).exists()] == []
