@@ -45,10 +45,11 @@ def corpora() -> dict[str, Texts]:
             column(pairs, "english"),
             {"validation": 200, "test": 400, "all": 6_000},
             (1, 13),
+            begins=r"[A-ZÀ-Ý]",
             same=lambda text: " ".join(words(text)) + text[-1],  # a question and its answer may have the same words
             near=one_word_apart,
         ),
-        "French": Texts(column(pairs, "french"), {}, (1, 20), same=None, near=one_word_apart),
+        "French": Texts(column(pairs, "french"), {}, (1, 20), begins=r"[A-ZÀ-Ý]", same=None, near=one_word_apart),
         "reviews": Texts(
             reviews,
             {"train": 1_000, "validation": 150, "test": 250, "challenge": 100},

@@ -201,6 +201,7 @@ def test_it_is_pytorchs(kind, heads, batch, lengths, cross, seed):
     fused, nothing = ours(states, ours.look_at(elsewhere), mask)
     explicit, weights = ours(states, ours.look_at(elsewhere), mask, return_attention=True)
     assert nothing is None
+    assert list(ours.buffers()) == []
     assert_near(fused, expected)
     assert_near(explicit, expected)
     assert weights.shape == (batch, heads, target, source)

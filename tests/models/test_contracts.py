@@ -198,6 +198,7 @@ def test_weights_come_only_when_asked_for_and_obey_every_mask(mask):
             assert weights.shape[1] == heads, name
             read = real[:, None].expand(weights.shape[:3])  # what padding sees is nobody's business
             assert not weights[read][~visible.expand_as(weights)[read]].any(), name
+            assert (weights[read][visible.expand_as(weights)[read]] > 0).all(), name
             assert_near(weights[read].sum(-1), torch.ones(int(read.sum())))
 
 
@@ -253,6 +254,13 @@ def test_it_runs_in_bfloat16_and_stays_near(name):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             pieces, _ = in_pieces(model, *arguments, cuts=(2,))
         assert (pieces.float() - expected).abs().mean() < 0.05 * expected.std()
+    if name in DECODERS and takes(model, "mask"):
+        right = padding([6, 2, 3, 1])
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            read = [in_pieces(model, *arguments, right, cuts=(2,))[0]]
+            if takes(model, "return_attention"):
+                read.append(first(model(*arguments, right, return_attention=True)))
+        assert all(logits.isfinite().all() for logits in read)
 
 
 # --- on a graphics card
@@ -272,6 +280,9 @@ def test_cuda_and_cpu_agree(name):
     batches = [(arguments, torch.ones_like(TARGET, dtype=torch.bool))]
     if name in ENCODERS:
         batches = [((SOURCE, mask), mask) for mask in (SOURCE_MASK, SOURCE_MASK.flip(1))]
+    elif name.endswith(", whole"):
+        empty = SOURCE_MASK & (torch.arange(4) != 1)[:, None]
+        batches.append(((SOURCE, empty if is_recurrent(model) else SOURCE_MASK.flip(1), TARGET), batches[0][1]))
     elif takes(model, "mask"):
         batches.append(((*arguments, left), left))
     for given_to_it, real in batches:

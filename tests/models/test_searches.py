@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tests.support.every_model import DECODERS, takes
 from tests.support.hand_made import Bound, small_decoder
-from tests.support.tiny_transformers import VOCABULARY, random_ids
+from tests.support.tiny_transformers import VOCABULARY, excited, random_ids, their_gpt2
 from utils.beam import beam_search
 from utils.decoding import Generation, Greedy, Sampling, generate
 from utils.explorers import BeamTree
@@ -276,3 +276,23 @@ def test_sampling_with_top_k_of_one_is_greedy_search():
     decoder, prompt = small_decoder(), torch.tensor([[1, 4], [2, 2]])
     drawn = generate(decoder, prompt, max_new_tokens=9, strategy=Sampling(temperature=5.0, top_k=1), seed=7)
     assert torch.equal(drawn.ids, generate(decoder, prompt, max_new_tokens=9).ids)
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_a_state_may_change_in_place(search):
+    theirs, ids = excited(their_gpt2()), random_ids(4, 2, seed=4)
+
+    class InPlace:
+        """A model of transformers with its own cache."""
+
+        def __call__(self, ids, state):
+            made = theirs(ids, past_key_values=state, use_cache=True)
+            return made.logits, made.past_key_values
+
+        def select_state(self, state, rows):
+            state.reorder_cache(rows)
+            return state
+
+    models = (InPlace(), DECODERS["GPT-2 of transformers"].model)
+    found, expected = (SEARCHES[search](model, ids, max_new_tokens=7, end_id=3) for model in models)
+    assert torch.equal(found.ids, expected.ids)

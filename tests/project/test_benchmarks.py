@@ -141,3 +141,37 @@ def test_files_of_another_content_are_refused(tmp_path):
     (tmp_path / "require.min.js").write_text("alert(1)", "utf-8")
     with pytest.raises(ValueError, match="is not the file that this benchmark knows"):
         explorers.install(tmp_path)
+
+
+KEPT = explorers.Cost(size=60_000, build=0.01, paint=0.5, answer=9, elements=1_999)
+
+
+def test_every_missed_limit_is_named():
+    assert explorers.missed(16, KEPT) == explorers.missed(9, KEPT) == []
+    for change, said in (
+        ({"size": 60_001}, "16 tokens: 60,001 bytes, the limit is 60,000"),
+        ({"build": 0.02}, "16 tokens: 0.02 s of Python, the limit is 0.01"),
+        ({"paint": 0.75}, "16 tokens: 0.75 s to the first paint, the limit is 0.5"),
+        ({"elements": 2_001}, "16 tokens: 2,001 elements, the limit is 2,000"),
+    ):
+        assert explorers.missed(16, replace(KEPT, **change)) == [said]
+
+
+def test_table_that_misses_no_limit_ends_well(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["explorers", "--sizes", "16"])
+    monkeypatch.setattr(explorers, "attention_of_prose", lambda sizes: dict.fromkeys(sizes, SIXTEEN))
+    monkeypatch.setattr(explorers, "executable", lambda: "a browser")
+    monkeypatch.setattr(explorers, "cost", lambda *_, **__: KEPT)
+    explorers.main()
+    assert "keeps all its limits" in capsys.readouterr().out
+
+
+@pytest.mark.nightly
+@pytest.mark.browser
+@pytest.mark.usefixtures("in_a_browser")
+def test_view_that_does_not_answer_is_given_up():
+    view = replace(explorers.OURS, answers="() => null")
+    found = explorers.cost(view, *SIXTEEN, scripts=None, rounds=1, limit=5)
+    assert found.paint is not None
+    assert found.answer is found.elements is None
+    assert explorers.row(16, view, found, found, limit=5).endswith(" | over 5 | – |")

@@ -37,6 +37,8 @@ def test_contests_are_fair(make):
         logits = output if isinstance(output, torch.Tensor) else output[0]
         assert logits.shape == (*wanted.shape, logits.size(-1))
     assert 0 < contest.tokens <= sum(wanted.numel() for _, wanted in contest.batches)
+    limits = [least for size, least in transformer.LEAST.items() if f"width {size}:" in contest.name]
+    assert contest.least == (limits[0] if limits else 0.0)
 
 
 def tiny(dropout: float, count: int, least: float = 0.0) -> transformer.Contest:
@@ -121,3 +123,20 @@ def test_translators_learn_and_are_scored(kind):
     assert found.speed == pytest.approx(sum(len(target) - 1 for target in task.targets) / found.seconds)
     line = translators.row(kind, 1, [found, found._replace(bleu=found.bleu + 2)])
     assert line.startswith(f"| {kind} | 1 | {found.bleu + 1:.1f} ({found.bleu:.1f} to {found.bleu + 2:.1f}) | ")
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "said"),
+    [
+        (transformer, "--rounds 1 --batches 1", "keeps its limits"),
+        (generation, "--rounds 1 --lengths 2 --alone --size 32 1 50", "saves what it must"),
+    ],
+)
+def test_a_script_that_misses_no_limit_ends_well(script, arguments, said, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["script", *arguments.split()])
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: None)
+    monkeypatch.setattr(transformer, "CONTESTS", [functools.partial(tiny, least=1e-6)])
+    for name, value in {"AT": 2, "LEAST_ALONE": 1e-6}.items():
+        monkeypatch.setattr(generation, name, value)
+    script.main()
+    assert said in capsys.readouterr().out

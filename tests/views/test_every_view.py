@@ -62,6 +62,8 @@ def sinusoidal(length, size):
 # model's: of real ones six layers of twelve heads take 57 kB for 16 tokens, 317 kB for 64.
 SIZES = {
     "one token to choose from": (lambda: decoding(1, 1), 40_000),
+    "one token that is possible": (lambda: DecodingExplorer([60.0, -torch.inf, -torch.inf], words(3)), 40_000),
+    "logits far apart": (lambda: DecodingExplorer([60.0, -60.0, -torch.inf], words(3)), 40_000),
     "three contexts of 2,000 tokens": (lambda: decoding(3, 2_000), 40_000),
     "the vocabulary of a real model": (lambda: decoding(2, 49_152), 120_000),
     "attention of one token": (lambda: attention(1, 1, 1), 40_000),
@@ -175,3 +177,13 @@ def test_numbers_of_any_kind_are_taken(view, monkeypatch):
         except Exception as error:
             found[kind] = repr(error)
     assert found == dict.fromkeys(KINDS, True)
+
+
+@pytest.mark.parametrize("convert", [torch.Tensor.tolist, torch.Tensor.numpy])
+@pytest.mark.parametrize("view", ["decoding", "curves", "positions"])
+def test_whole_numbers_are_taken_too(view, convert, monkeypatch):
+    def made(given):
+        monkeypatch.setattr(delivery, "_numbers", itertools.count(4))
+        return FROM[view](given).html
+
+    assert made(lambda tensor: convert((4 * tensor).long())) == made(lambda tensor: 4 * tensor)
