@@ -52,24 +52,23 @@ BEHIND = CONTRAST.replace('node.closest(".view")', PAINTED)
 
 
 @pytest.fixture(scope="module")
-def visited(chromium, served, kernel):
-    """Open a notebook of three cells more: the model, the live loop, and what ran."""
+def notebook(served, kernel):
+    """Write a notebook of three cells more: the model, the live loop, and what ran."""
     nbformat.write(notebook_of(MODEL, LOOP, "print(ran)"), served.folder / PATH)
     served.connect(PATH, kernel)
-    with visit(chromium) as opened:
-        served.open(opened.page, PATH)
-        yield opened
 
 
 @pytest.fixture
-def page(visited, served):
-    """Run the notebook from the top, as if it had just been opened, and find no error in the end."""
-    visited.page.evaluate("() => jupyterapp.shell.collapseLeft()")
-    command(visited.page, "notebook:clear-all-cell-outputs")
-    served.run_all(visited.page)
-    expect(visited.page.locator(LIVE)).to_have_count(1)
-    yield visited.page
-    assert (visited.refused, visited.errors) == ([], [])
+def page(chromium, served, notebook):
+    """Open the notebook in a page of its own, run it from the top, and find no error in the end."""
+    with visit(chromium) as visited:
+        served.open(visited.page, PATH)
+        visited.page.evaluate("() => jupyterapp.shell.collapseLeft()")
+        command(visited.page, "notebook:clear-all-cell-outputs")
+        served.run_all(visited.page)
+        expect(visited.page.locator(LIVE)).to_have_count(1)
+        yield visited.page
+        assert (visited.refused, visited.errors) == ([], [])
 
 
 def field(page: Page) -> Locator:
