@@ -52,19 +52,19 @@ BEHIND = CONTRAST.replace('node.closest(".view")', PAINTED)
 
 
 @pytest.fixture(scope="module")
-def notebook(served, kernel):
-    """Write a notebook of three cells more: the model, the live loop, and what ran."""
-    nbformat.write(notebook_of(MODEL, LOOP, "print(ran)"), served.folder / PATH)
+def session(served, kernel):
+    """Connect the notebook's path to the kernel that all share."""
+    nbformat.write(notebook_of(), served.folder / PATH)
     served.connect(PATH, kernel)
 
 
 @pytest.fixture
-def page(chromium, served, notebook):
-    """Open the notebook in a page of its own, run it from the top, and find no error in the end."""
+def page(chromium, served, session):
+    """Write a notebook of three cells, open it in a page of its own, run it, and find no error in the end."""
+    nbformat.write(notebook_of(MODEL, LOOP, "print(ran)"), served.folder / PATH)  # without outputs
     with visit(chromium) as visited:
         served.open(visited.page, PATH)
         visited.page.evaluate("() => jupyterapp.shell.collapseLeft()")
-        command(visited.page, "notebook:clear-all-cell-outputs")
         served.run_all(visited.page)
         expect(visited.page.locator(LIVE)).to_have_count(1)
         yield visited.page
